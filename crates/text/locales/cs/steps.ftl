@@ -1,0 +1,15 @@
+# What each step of an update does, while it does it. Keys: step-<name of the step, dashes for underscores>.
+step-check = Kontrola, zda lze aktualizaci nainstalovat
+step-download = Stahování a ověřování vydání
+step-announce = Oznámení všem uživatelům
+step-hold = Pozdržení požadavků
+step-stop = Zastavení aplikace
+step-protect-database = Zajištění databáze
+step-protect-files = Zajištění datových souborů
+step-migrate = Převod databáze
+step-switch = Přepnutí na novou verzi
+step-start = Spuštění nové verze
+step-verify = Kontrola, že nová verze funguje
+step-release-traffic = Uvolnění požadavků
+step-commit = Dokončení aktualizace
+step-clean = Úklid

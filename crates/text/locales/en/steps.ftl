@@ -1,0 +1,15 @@
+# What each step of an update does, while it does it. Keys: step-<name of the step, dashes for underscores>.
+step-check = Checking that the update can be installed
+step-download = Downloading and verifying the release
+step-announce = Telling everyone
+step-hold = Holding requests
+step-stop = Stopping the application
+step-protect-database = Protecting the database
+step-protect-files = Protecting the data files
+step-migrate = Migrating the database
+step-switch = Switching to the new version
+step-start = Starting the new version
+step-verify = Checking that the new version works
+step-release-traffic = Letting requests through
+step-commit = Finishing the update
+step-clean = Tidying up
