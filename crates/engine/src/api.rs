@@ -475,7 +475,12 @@ pub struct HoldLimits {
 
 impl Default for HoldLimits {
     fn default() -> Self {
-        Self { requests: 10_000, bytes: 64 << 20, seconds: 60, drain_seconds: 10 }
+        Self {
+            requests: 10_000,
+            bytes: 64 << 20,
+            seconds: 60,
+            drain_seconds: 10,
+        }
     }
 }
 

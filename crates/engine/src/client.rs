@@ -24,7 +24,9 @@ pub struct Client {
 impl Client {
     /// The engine of this state directory.
     pub fn new(state_dir: &Path) -> Client {
-        Client { socket: state_dir.join(SOCKET_NAME) }
+        Client {
+            socket: state_dir.join(SOCKET_NAME),
+        }
     }
 
     /// Asks and waits for the answer.
@@ -36,7 +38,9 @@ impl Client {
         match conversation.receive::<Answer>().await {
             Ok(Some(Answer::Problem(problem))) => Err(problem),
             Ok(Some(answer)) => Ok(answer),
-            Ok(None) => Err(unreachable("the engine closed the connection without an answer")),
+            Ok(None) => Err(unreachable(
+                "the engine closed the connection without an answer",
+            )),
             Err(error) => Err(unreachable(error)),
         }
     }
@@ -58,7 +62,11 @@ impl Client {
             .await
             .map_err(|error| unreachable(format!("{}: {error}", self.socket.display())))?;
         let (read, write) = stream.into_split();
-        let mut conversation = Conversation { read: BufReader::new(read), write, line: Vec::new() };
+        let mut conversation = Conversation {
+            read: BufReader::new(read),
+            write,
+            line: Vec::new(),
+        };
         conversation.send(request).await.map_err(unreachable)?;
         Ok(conversation)
     }
@@ -109,7 +117,10 @@ impl Conversation {
                 return Ok(Some(message?));
             }
             if self.line.len() as u64 > MAX_LINE {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, "the line is too long"));
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the line is too long",
+                ));
             }
         }
     }

@@ -64,7 +64,11 @@ codes! {
 impl Problem {
     /// A problem with this code and nothing more yet.
     pub fn new(code: &str) -> Problem {
-        Problem { code: code.to_owned(), args: Default::default(), detail: None }
+        Problem {
+            code: code.to_owned(),
+            args: Default::default(),
+            detail: None,
+        }
     }
 
     /// With a value for its texts.

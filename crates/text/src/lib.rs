@@ -43,7 +43,11 @@ impl Lang {
     /// The first of an `Accept-Language` header's languages that Obnova speaks; English when there is none. Weights are
     /// taken to be in falling order, as browsers send them.
     pub fn from_accept_language(header: &str) -> Lang {
-        header.split(',').filter_map(|item| item.split(';').next()?.trim().parse().ok()).next().unwrap_or_default()
+        header
+            .split(',')
+            .filter_map(|item| item.split(';').next()?.trim().parse().ok())
+            .next()
+            .unwrap_or_default()
     }
 
     fn id(self) -> LanguageIdentifier {
@@ -90,7 +94,9 @@ macro_rules! areas {
     };
 }
 
-areas!("general", "steps", "problems", "center", "mails", "front", "cli");
+areas!(
+    "general", "steps", "problems", "center", "mails", "front", "cli"
+);
 
 /// The texts of one language.
 pub struct Text {
@@ -115,7 +121,8 @@ impl Text {
         bundle.set_use_isolating(false);
         for source in sources(lang) {
             // A broken file is a defect of ours that the tests find; what could be read of it is used all the same.
-            let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(resource, _)| resource);
+            let resource =
+                FluentResource::try_new(source.to_owned()).unwrap_or_else(|(resource, _)| resource);
             let _ = bundle.add_resource(resource);
         }
         Text { lang, bundle }
@@ -128,7 +135,9 @@ impl Text {
 
     /// Whether there is such a text.
     pub fn has(&self, key: &str) -> bool {
-        self.bundle.get_message(key).is_some_and(|message| message.value().is_some())
+        self.bundle
+            .get_message(key)
+            .is_some_and(|message| message.value().is_some())
     }
 
     /// The text, or the key itself where there is none, so that a mistake is seen.
@@ -138,7 +147,11 @@ impl Text {
 
     /// The text with these values in it. A value that is a whole number can be counted by the text's plural forms.
     pub fn with(&self, key: &str, values: &[(&str, &str)]) -> String {
-        let Some(pattern) = self.bundle.get_message(key).and_then(|message| message.value()) else {
+        let Some(pattern) = self
+            .bundle
+            .get_message(key)
+            .and_then(|message| message.value())
+        else {
             return key.to_owned();
         };
         let mut args = FluentArgs::with_capacity(values.len());
@@ -150,7 +163,9 @@ impl Text {
             args.set((*name).to_owned(), value);
         }
         let mut errors = Vec::new();
-        self.bundle.format_pattern(pattern, Some(&args), &mut errors).into_owned()
+        self.bundle
+            .format_pattern(pattern, Some(&args), &mut errors)
+            .into_owned()
     }
 }
 
@@ -162,11 +177,15 @@ mod tests {
 
     /// Message identifiers of one file, each with the variables it uses.
     fn messages(source: &str) -> BTreeSet<String> {
-        let resource = FluentResource::try_new(source.to_owned()).unwrap_or_else(|(_, errors)| panic!("{errors:?}"));
-        (0..).map_while(|i| resource.get_entry(i)).filter_map(|entry| match entry {
-            fluent_bundle_syntax::Entry::Message(message) => Some(message.id.name.to_owned()),
-            _ => None,
-        }).collect()
+        let resource = FluentResource::try_new(source.to_owned())
+            .unwrap_or_else(|(_, errors)| panic!("{errors:?}"));
+        (0..)
+            .map_while(|i| resource.get_entry(i))
+            .filter_map(|entry| match entry {
+                fluent_bundle_syntax::Entry::Message(message) => Some(message.id.name.to_owned()),
+                _ => None,
+            })
+            .collect()
     }
     use fluent_syntax::ast as fluent_bundle_syntax;
 
@@ -189,7 +208,10 @@ mod tests {
 
     #[test]
     fn the_browsers_first_language_that_we_speak_wins() {
-        assert_eq!(Lang::from_accept_language("sk-SK,cs;q=0.9,en;q=0.8"), Lang::Cs);
+        assert_eq!(
+            Lang::from_accept_language("sk-SK,cs;q=0.9,en;q=0.8"),
+            Lang::Cs
+        );
         assert_eq!(Lang::from_accept_language("de"), Lang::En);
         assert_eq!(Lang::from_accept_language(""), Lang::En);
     }
