@@ -1,1 +1,19 @@
-//! See Cargo.toml.
+//! The Administration Centre: pages for administrators, users and their groups, the mails about updates, and the jobs
+//! that follow the engine. It only asks; the engine acts. See ARCHITECTURE.md.
+
+mod app;
+mod auth;
+mod assets;
+mod error;
+mod format;
+mod headers;
+mod jobs;
+mod lang;
+mod mails;
+mod page;
+mod pages;
+mod run;
+mod session;
+mod store;
+
+pub use run::{Error, Options, run, serve};
