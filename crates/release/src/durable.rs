@@ -1,0 +1,457 @@
+//! Changes to the disk that survive a power cut: the only file of the workspace that may write, rename or fsync.
+//!
+//! Every function returns only when what it did is on the disk, and leaves either the old or the new state behind when
+//! the machine dies inside it. Errors name the path.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// How the temporary files of an interrupted [`write`] begin; they may be removed by anybody who holds the directory.
+pub const TEMPORARY_PREFIX: &str = ".obnova-tmp-";
+
+static COUNTER: AtomicU64 = AtomicU64::new(0);
+
+/// Replaces the file at `path` by one with these bytes and permission bits, wholly or not at all.
+pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let temporary = temporary_beside(path)?;
+    let result = write_new(&temporary, bytes, mode).and_then(|()| {
+        fs::rename(&temporary, path).map_err(|error| at(path, error))?;
+        sync_parent(path)
+    });
+    if result.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    result
+}
+
+/// Makes a file that must not exist yet, with these bytes and permission bits, and syncs the file but not its directory.
+///
+/// For many files in one new directory: call [`sync_dir`] once after the last of them.
+pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = create_new(path, mode)?;
+    file.write_all(bytes)?;
+    file.finish()
+}
+
+/// Opens a file that must not exist yet, for writing in pieces. The `umask` does not weaken `mode`.
+pub fn create_new(path: &Path, mode: u32) -> io::Result<NewFile> {
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| at(path, error))?;
+    Ok(NewFile {
+        file,
+        path: path.to_owned(),
+        mode,
+    })
+}
+
+/// A file being written; nothing of it counts before [`NewFile::finish`].
+#[derive(Debug)]
+pub struct NewFile {
+    file: File,
+    path: PathBuf,
+    mode: u32,
+}
+
+impl NewFile {
+    /// Sets the permission bits and syncs the content.
+    pub fn finish(self) -> io::Result<()> {
+        self.file
+            .set_permissions(fs::Permissions::from_mode(self.mode & 0o7777))
+            .and_then(|()| self.file.sync_all())
+            .map_err(|error| at(&self.path, error))
+    }
+
+    /// The open file, for calls that copy from one file to another inside the kernel.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file
+            .write(bytes)
+            .map_err(|error| at(&self.path, error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush().map_err(|error| at(&self.path, error))
+    }
+}
+
+/// Moves a file or directory within one file system, replacing a file (or an empty directory) at `to`, and syncs both
+/// parent directories.
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to).map_err(|error| at(to, error))?;
+    sync_parent(to)?;
+    if from.parent() != to.parent() {
+        sync_parent(from)?;
+    }
+    Ok(())
+}
+
+/// Moves a file or directory to a name that must be free: never replaces anything.
+pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    rustix::fs::renameat_with(
+        rustix::fs::CWD,
+        from,
+        rustix::fs::CWD,
+        to,
+        rustix::fs::RenameFlags::NOREPLACE,
+    )
+    .map_err(|error| at(to, error.into()))?;
+    sync_parent(to)?;
+    if from.parent() != to.parent() {
+        sync_parent(from)?;
+    }
+    Ok(())
+}
+
+/// Syncs a directory: the names in it, not the content of its files.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    File::open(path)
+        .and_then(|directory| directory.sync_all())
+        .map_err(|error| at(path, error))
+}
+
+/// Syncs the content and attributes of an existing file.
+pub fn sync_file(path: &Path) -> io::Result<()> {
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(|error| at(path, error))
+}
+
+/// Makes a directory and all that is missing above it, and syncs each new name. An existing one is left as it is.
+pub fn create_dir_all(path: &Path) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        create_dir_all(parent)?;
+    }
+    match fs::create_dir(path) {
+        Ok(()) => sync_parent(path),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(at(path, error)),
+    }
+}
+
+/// Removes a directory with all in it, also one with read-only directories inside; one that is not there is fine.
+///
+/// Not atomic: rename it to a name nobody uses first, if anybody could take half of it for the whole.
+pub fn remove_dir_all(path: &Path) -> io::Result<()> {
+    let result = match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            make_writable(path).and_then(|()| fs::remove_dir_all(path))
+        }
+        other => other,
+    };
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(at(path, error)),
+        Ok(()) => sync_parent(path),
+    }
+}
+
+/// Removes a file or symbolic link; one that is not there is fine.
+pub fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(at(path, error)),
+        Ok(()) => sync_parent(path),
+    }
+}
+
+/// Makes `link` a symbolic link to `target`; a link already there is replaced in one instant, so there always is one.
+pub fn symlink_swap(link: &Path, target: &Path) -> io::Result<()> {
+    let temporary = temporary_beside(link)?;
+    std::os::unix::fs::symlink(target, &temporary).map_err(|error| at(link, error))?;
+    let result = fs::rename(&temporary, link)
+        .map_err(|error| at(link, error))
+        .and_then(|()| sync_parent(link));
+    if result.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    result
+}
+
+/// Sets the permission bits of an existing file or directory and syncs it.
+pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
+    let file = File::open(path).map_err(|error| at(path, error))?;
+    file.set_permissions(fs::Permissions::from_mode(mode & 0o7777))
+        .and_then(|()| file.sync_all())
+        .map_err(|error| at(path, error))
+}
+
+/// A file that only grows, such as a journal.
+#[derive(Debug)]
+pub struct Append {
+    file: File,
+    path: PathBuf,
+}
+
+impl Append {
+    /// Opens the file for appending; makes it with these permission bits when it is not there.
+    pub fn open(path: &Path, mode: u32) -> io::Result<Self> {
+        let existed = path.exists();
+        let file = OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(mode)
+            .open(path)
+            .map_err(|error| at(path, error))?;
+        if !existed {
+            file.sync_all().map_err(|error| at(path, error))?;
+            sync_parent(path)?;
+        }
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Adds the bytes and returns when they are on the disk.
+    ///
+    /// After an error the end of the file is unknown: part of the bytes may be there. Read it again, [`Append::truncate`],
+    /// and do not go on as if nothing had happened.
+    pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file
+            .write_all(bytes)
+            .and_then(|()| self.file.sync_data())
+            .map_err(|error| at(&self.path, error))
+    }
+
+    /// Cuts the file to `length` bytes: a torn tail is taken off this way.
+    pub fn truncate(&mut self, length: u64) -> io::Result<()> {
+        self.file
+            .set_len(length)
+            .and_then(|()| self.file.sync_all())
+            .map_err(|error| at(&self.path, error))
+    }
+
+    /// The length in bytes.
+    pub fn length(&self) -> io::Result<u64> {
+        self.file
+            .metadata()
+            .map(|metadata| metadata.len())
+            .map_err(|error| at(&self.path, error))
+    }
+}
+
+/// A lock on a file, given back when dropped or when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock or says at once (`WouldBlock`) that somebody else has it.
+    pub fn try_take(path: &Path) -> io::Result<Self> {
+        let file = Self::open(path)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self { _file: file }),
+            Err(fs::TryLockError::WouldBlock) => Err(at(
+                path,
+                io::Error::new(io::ErrorKind::WouldBlock, "in use by another process"),
+            )),
+            Err(fs::TryLockError::Error(error)) => Err(at(path, error)),
+        }
+    }
+
+    /// Waits for the lock.
+    pub fn take(path: &Path) -> io::Result<Self> {
+        let file = Self::open(path)?;
+        file.lock().map_err(|error| at(path, error))?;
+        Ok(Self { _file: file })
+    }
+
+    fn open(path: &Path) -> io::Result<File> {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(|error| at(path, error))
+    }
+}
+
+/// Reads a whole file of at most `limit` bytes; a longer one is an error of kind `FileTooLarge`.
+pub fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let file = File::open(path).map_err(|error| at(path, error))?;
+    let mut bytes = Vec::new();
+    file.take(limit.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(|error| at(path, error))?;
+    if bytes.len() as u64 > limit {
+        return Err(at(
+            path,
+            io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("longer than {limit} bytes"),
+            ),
+        ));
+    }
+    Ok(bytes)
+}
+
+fn temporary_beside(path: &Path) -> io::Result<PathBuf> {
+    let name = path.file_name().ok_or_else(|| {
+        at(
+            path,
+            io::Error::new(io::ErrorKind::InvalidInput, "is not a file's path"),
+        )
+    })?;
+    let mut temporary = std::ffi::OsString::from(TEMPORARY_PREFIX);
+    // A process that died may have had this number: its left-over is overwritten by nobody, so the time is in the name.
+    let nanoseconds = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(0, |since| since.as_nanos());
+    temporary.push(format!(
+        "{}-{}-{nanoseconds:x}-",
+        std::process::id(),
+        COUNTER.fetch_add(1, Ordering::Relaxed)
+    ));
+    temporary.push(name);
+    Ok(path.with_file_name(temporary))
+}
+
+fn sync_parent(path: &Path) -> io::Result<()> {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => sync_dir(parent),
+        _ => sync_dir(Path::new(".")),
+    }
+}
+
+fn make_writable(path: &Path) -> io::Result<()> {
+    let metadata = fs::symlink_metadata(path)?;
+    if metadata.is_dir() {
+        fs::set_permissions(
+            path,
+            fs::Permissions::from_mode(metadata.permissions().mode() | 0o700),
+        )?;
+        for entry in fs::read_dir(path)? {
+            make_writable(&entry?.path())?;
+        }
+    }
+    Ok(())
+}
+
+fn at(path: &Path, error: io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_wholly_with_its_mode_and_nothing_is_left_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("state.json");
+        write(&path, b"old", 0o600).unwrap();
+        write(&path, b"new", 0o644).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"new");
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o644
+        );
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_failed_write_leaves_the_old_file_and_names_the_path() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("taken");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("inside"), b"x").unwrap();
+        let error = write(&path, b"new", 0o600).unwrap_err();
+        assert!(error.to_string().contains("taken"), "{error}");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_is_swapped_without_being_away() {
+        let directory = tempfile::tempdir().unwrap();
+        let link = directory.path().join("current");
+        symlink_swap(&link, Path::new("versions/1")).unwrap();
+        symlink_swap(&link, Path::new("versions/2")).unwrap();
+        assert_eq!(fs::read_link(&link).unwrap(), Path::new("versions/2"));
+    }
+
+    #[test]
+    fn appended_bytes_follow_those_already_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("journal");
+        Append::open(&path, 0o600).unwrap().append(b"one").unwrap();
+        let mut again = Append::open(&path, 0o600).unwrap();
+        again.append(b"two").unwrap();
+        again.truncate(4).unwrap();
+        again.append(b"!").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"onet!");
+        assert_eq!(again.length().unwrap(), 5);
+    }
+
+    #[test]
+    fn a_taken_lock_is_not_given_twice() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("lock");
+        let first = Lock::try_take(&path).unwrap();
+        assert_eq!(
+            Lock::try_take(&path).unwrap_err().kind(),
+            io::ErrorKind::WouldBlock
+        );
+        drop(first);
+        Lock::try_take(&path).unwrap();
+    }
+
+    #[test]
+    fn a_directory_with_read_only_ones_inside_is_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let inner = directory.path().join("a/b");
+        create_dir_all(&inner).unwrap();
+        fs::write(inner.join("file"), b"x").unwrap();
+        fs::set_permissions(&inner, fs::Permissions::from_mode(0o555)).unwrap();
+        remove_dir_all(&directory.path().join("a")).unwrap();
+        remove_dir_all(&directory.path().join("a")).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_rename_to_a_taken_name_is_refused_where_asked() {
+        let directory = tempfile::tempdir().unwrap();
+        let (from, to) = (directory.path().join("from"), directory.path().join("to"));
+        fs::write(&from, b"1").unwrap();
+        fs::write(&to, b"2").unwrap();
+        assert_eq!(
+            rename_new(&from, &to).unwrap_err().kind(),
+            io::ErrorKind::AlreadyExists
+        );
+        rename(&from, &to).unwrap();
+        assert_eq!(fs::read(&to).unwrap(), b"1");
+    }
+
+    #[test]
+    fn a_file_longer_than_the_limit_is_not_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("long");
+        fs::write(&path, b"12345").unwrap();
+        assert_eq!(read_limited(&path, 5).unwrap(), b"12345");
+        assert_eq!(
+            read_limited(&path, 4).unwrap_err().kind(),
+            io::ErrorKind::FileTooLarge
+        );
+    }
+}
