@@ -1,0 +1,2 @@
+//! A tiny application for the engine's tests.
+fn main() {}
