@@ -2,14 +2,16 @@
 //! that follow the engine. It only asks; the engine acts. See ARCHITECTURE.md.
 
 mod app;
-mod auth;
 mod assets;
+mod auth;
 mod error;
+mod explain;
+mod form;
 mod format;
 mod headers;
 mod jobs;
-mod lang;
 mod mails;
+mod notes;
 mod page;
 mod pages;
 mod run;

@@ -1,0 +1,81 @@
+// What HTML cannot do by itself: native dialogs, the notice about a lost connection, and uploads that show they run.
+// No page depends on this file: without it every button is a link or a form.
+(() => {
+  "use strict";
+
+  // Opens a dialog that is already in the page, instead of following the link to its page.
+  document.addEventListener("click", (event) => {
+    const opener = event.target.closest("[data-opens]");
+    if (opener && !event.ctrlKey && !event.metaKey && event.button === 0) {
+      const dialog = document.getElementById(opener.dataset.opens);
+      if (dialog && !dialog.open) {
+        event.preventDefault();
+        dialog.showModal();
+      }
+    }
+    const closer = event.target.closest("[data-closes]");
+    if (closer) {
+      const dialog = closer.closest("dialog");
+      if (dialog) {
+        event.preventDefault();
+        dialog.close();
+      }
+    }
+  });
+
+  // A dialog written as open is for browsers without script; with it, the dialog is modal and holds the focus.
+  const raise = (root) => {
+    for (const dialog of root.querySelectorAll("dialog[data-raise]")) {
+      delete dialog.dataset.raise;
+      dialog.close();
+      dialog.showModal();
+    }
+  };
+
+  // Settings whose fields make sense only for one choice of another.
+  const follow = (root) => {
+    for (const select of root.querySelectorAll("[data-submits]")) {
+      select.addEventListener("change", () => select.form.requestSubmit());
+    }
+  };
+
+  const ready = (root) => {
+    raise(root);
+    follow(root);
+  };
+  document.addEventListener("DOMContentLoaded", () => ready(document));
+  document.addEventListener("htmx:afterSettle", (event) => {
+    ready(document);
+    // Focus goes to what has just appeared when it was asked for, so that a screen reader starts there.
+    const target = event.target.querySelector?.("[data-focus]");
+    if (target) {
+      delete target.dataset.focus;
+      target.focus();
+    }
+  });
+
+  // While the live connection is down the page says so; EventSource connects again by itself.
+  const lost = (down) => {
+    for (const notice of document.querySelectorAll("[data-lost]")) notice.hidden = !down;
+  };
+  document.addEventListener("htmx:sseError", () => lost(true));
+  document.addEventListener("htmx:sseOpen", () => lost(false));
+
+  // A form is sent once: the second click of a double click does nothing.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.dataset.sent) {
+      event.preventDefault();
+      return;
+    }
+    if (form.method === "post" && !form.hasAttribute("data-again")) {
+      form.dataset.sent = "yes";
+      for (const button of form.querySelectorAll("button:not([type=button])")) button.setAttribute("aria-busy", "true");
+    }
+  });
+  window.addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    for (const form of document.forms) delete form.dataset.sent;
+    for (const button of document.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
+  });
+})();

@@ -1,0 +1,113 @@
+//! Moments, durations and sizes as people of each language write them.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use obnova_text::{Lang, Text};
+
+/// A moment in the server's own time zone, to the minute.
+pub fn moment(at: Timestamp, lang: Lang) -> String {
+    let format = match lang {
+        Lang::Cs => "%-d. %-m. %Y %-H:%M",
+        Lang::En => "%-d %b %Y, %H:%M",
+    };
+    at.to_zoned(TimeZone::system()).strftime(format).to_string()
+}
+
+/// A calendar date of a release (`YYYY-MM-DD`); what is no date is shown as it is.
+pub fn date(text: &str, lang: Lang) -> String {
+    let format = match lang {
+        Lang::Cs => "%-d. %-m. %Y",
+        Lang::En => "%-d %b %Y",
+    };
+    match text.parse::<jiff::civil::Date>() {
+        Ok(date) => date.strftime(format).to_string(),
+        Err(_) => text.to_owned(),
+    }
+}
+
+/// A duration in milliseconds, as exact as is of use: `85 ms`, `4.2 s`, `3 min 20 s`.
+pub fn took(ms: u64, lang: Lang) -> String {
+    match ms {
+        0..1_000 => format!("{ms}\u{a0}ms"),
+        1_000..60_000 => format!("{}\u{a0}s", decimal(ms as f64 / 1000.0, 1, lang)),
+        60_000..3_600_000 => format!(
+            "{}\u{a0}min {}\u{a0}s",
+            ms / 60_000,
+            ms % 60_000 / 1000
+        ),
+        _ => format!(
+            "{}\u{a0}h {}\u{a0}min",
+            ms / 3_600_000,
+            ms % 3_600_000 / 60_000
+        ),
+    }
+}
+
+/// A number of bytes, in powers of 1000 as disks and downloads are sold.
+pub fn bytes(count: u64, lang: Lang) -> String {
+    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
+    let mut value = count as f64;
+    let mut unit = 0;
+    while value >= 999.5 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    let digits = usize::from(unit > 0 && value < 99.95);
+    format!("{}\u{a0}{}", decimal(value, digits, lang), UNITS[unit])
+}
+
+/// A whole number with its thousands apart.
+pub fn number(count: u64, lang: Lang) -> String {
+    let digits = count.to_string();
+    let separator = match lang {
+        Lang::Cs => '\u{a0}',
+        Lang::En => ',',
+    };
+    let mut out = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(separator);
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// How long from one moment to another, in milliseconds; 0 when the clock went backwards.
+pub fn between(from: Timestamp, to: Timestamp) -> u64 {
+    u64::try_from(to.as_millisecond() - from.as_millisecond()).unwrap_or(0)
+}
+
+/// The words for a step's name: `protect_database` is the text `step-protect-database`.
+pub fn step(t: &Text, name: &str) -> String {
+    t.get(&format!("step-{}", name.replace('_', "-")))
+}
+
+fn decimal(value: f64, digits: usize, lang: Lang) -> String {
+    let text = format!("{value:.digits$}");
+    match lang {
+        Lang::Cs => text.replace('.', ","),
+        Lang::En => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_as_exact_as_is_of_use() {
+        assert_eq!(took(85, Lang::En), "85\u{a0}ms");
+        assert_eq!(took(4_200, Lang::Cs), "4,2\u{a0}s");
+        assert_eq!(took(200_000, Lang::En), "3\u{a0}min 20\u{a0}s");
+    }
+
+    #[test]
+    fn sizes_and_numbers_follow_the_language() {
+        assert_eq!(bytes(12_345_678, Lang::Cs), "12,3\u{a0}MB");
+        assert_eq!(bytes(999, Lang::En), "999\u{a0}B");
+        assert_eq!(bytes(999_999, Lang::En), "1.0\u{a0}MB");
+        assert_eq!(number(1_234_567, Lang::En), "1,234,567");
+        assert_eq!(number(12, Lang::Cs), "12");
+    }
+}

@@ -1,0 +1,18 @@
+//! The pages, one file each beside its template of the same name.
+
+pub mod audit;
+pub mod groups;
+pub mod history;
+pub mod imports;
+pub mod install;
+pub mod live;
+pub mod notifications;
+pub mod preferences;
+pub mod progress;
+pub mod report;
+pub mod settings;
+pub mod setup;
+pub mod sign_in;
+pub mod updates;
+pub mod users;
+pub mod welcome;
