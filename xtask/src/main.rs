@@ -1,2 +1,52 @@
-//! See Cargo.toml.
-fn main() {}
+//! Chores of the project, so that each has one command on every machine and in CI.
+
+mod arrows;
+mod ci;
+mod demo;
+mod run;
+mod screenshots;
+mod sizes;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Chores of the project")]
+enum Task {
+    /// Install what the tests need, run all of them, then the demo's tour.
+    Test(test::Options),
+    /// Build and start the demo: a vendor, a customer and their CRM, on this machine.
+    Demo(demo::Options),
+    /// Check that dependencies between the parts point one way only.
+    Arrows,
+    /// Everything that must pass before a change is taken: format, clippy, licences, arrows, tests.
+    Ci,
+    /// Check licences, banned crates and sources of all dependencies.
+    Deny,
+    /// Take the pictures of the documentation anew.
+    Screenshots,
+    /// Size of the release build, and memory of the roles that are running.
+    Sizes,
+}
+
+fn main() -> ExitCode {
+    let result = match Task::parse() {
+        Task::Test(options) => test::run(&options),
+        Task::Demo(options) => demo::run(&options),
+        Task::Arrows => arrows::run(),
+        Task::Ci => ci::run(),
+        Task::Deny => ci::deny(),
+        Task::Screenshots => screenshots::run(),
+        Task::Sizes => sizes::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,48 @@
+//! `cargo xtask test`: all tests, on a machine that has nothing but a Rust toolchain.
+
+use anyhow::Result;
+use clap::Args;
+
+use crate::run::{self, Stages};
+use crate::tools;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Leave out the demo's tour.
+    #[arg(long)]
+    no_tour: bool,
+    /// Run only tests whose names contain one of these, and no tour.
+    filter: Vec<String>,
+}
+
+pub(crate) fn run(options: &Options) -> Result<()> {
+    let mut stages = Stages::default();
+    let result = all(options, &mut stages);
+    stages.report(options.json);
+    result
+}
+
+fn all(options: &Options, stages: &mut Stages) -> Result<()> {
+    stages.stage("browser", tools::ensure_browser)?;
+    let mut axe = None;
+    stages.stage("axe-core", || {
+        axe = Some(tools::ensure_axe()?);
+        Ok(())
+    })?;
+    stages.stage("build", || {
+        run::run(&mut run::cargo(["build", "--workspace", "--bins"]))
+    })?;
+    stages.stage("test", || {
+        let mut test = run::cargo(["test", "--workspace", "--"]);
+        test.args(&options.filter);
+        test.envs(axe.iter().map(|script| ("OBNOVA_AXE", script)));
+        run::run(&mut test)
+    })?;
+    if options.filter.is_empty() && !options.no_tour {
+        stages.stage("tour", || run::run(&mut crate::demo::command(["--tour"])?))?;
+    }
+    Ok(())
+}

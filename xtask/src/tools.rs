@@ -1,0 +1,115 @@
+//! What the tests need besides a Rust toolchain, and how it comes onto the machine.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use crate::run;
+
+/// Checks licences, banned crates and sources.
+const DENY_VERSION: &str = "0.20.2";
+
+/// Debian packages by the program that shows they are there.
+const BROWSER: &[(&str, &str)] = &[
+    ("chromium", "chromium"),
+    ("chromedriver", "chromium-driver"),
+    ("fc-list", "fontconfig"),
+];
+const FONT: &str = "fonts-inter";
+const NPM: &[(&str, &str)] = &[("npm", "npm")];
+
+/// Chromium, its WebDriver, and a font in which screenshots look the same everywhere.
+pub(crate) fn ensure_browser() -> Result<()> {
+    let mut packages = missing(BROWSER);
+    if !has_font() {
+        packages.push(FONT);
+    }
+    install(&packages)
+}
+
+/// axe-core, which finds barriers in pages; returns its script. The lock file pins it by content.
+pub(crate) fn ensure_axe() -> Result<PathBuf> {
+    let home = run::target_directory()?.join("tools/npm");
+    let script = home.join("node_modules/axe-core/axe.min.js");
+    let lock = run::root().join("xtask/npm/package-lock.json");
+    if script.is_file() && same_content(&lock, &home.join("package-lock.json")) {
+        return Ok(script);
+    }
+    install(&missing(NPM))?;
+    std::fs::create_dir_all(&home)?;
+    for file in ["package.json", "package-lock.json"] {
+        std::fs::copy(run::root().join("xtask/npm").join(file), home.join(file))?;
+    }
+    let mut npm = Command::new("npm");
+    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
+    run::run(npm.current_dir(&home))?;
+    Ok(script)
+}
+
+/// cargo-deny in exactly one version, built without optimisation: it runs for seconds, so building it is what costs.
+pub(crate) fn ensure_deny() -> Result<PathBuf> {
+    let home = run::target_directory()?.join("tools");
+    let program = home.join("bin/cargo-deny");
+    for candidate in [Path::new("cargo-deny"), &program] {
+        let version = Command::new(candidate).arg("--version").output();
+        let wanted = format!("cargo-deny {DENY_VERSION}");
+        if version.is_ok_and(|v| String::from_utf8_lossy(&v.stdout).trim() == wanted) {
+            return Ok(candidate.to_owned());
+        }
+    }
+    let mut install = run::cargo([
+        "install",
+        "cargo-deny",
+        "--locked",
+        "--version",
+        DENY_VERSION,
+    ]);
+    install
+        .arg("--root")
+        .arg(&home)
+        .arg("--target-dir")
+        .arg(home.join("build"))
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
+        .env("CARGO_PROFILE_RELEASE_LTO", "false")
+        .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
+        .current_dir(std::env::temp_dir());
+    run::run(&mut install)?;
+    // A gigabyte that is not needed again.
+    std::fs::remove_dir_all(home.join("build")).ok();
+    Ok(program)
+}
+
+fn missing(packages: &[(&'static str, &'static str)]) -> Vec<&'static str> {
+    let absent = packages.iter().filter(|(p, _)| !run::is_installed(p));
+    absent.map(|(_, package)| *package).collect()
+}
+
+fn has_font() -> bool {
+    let fonts = Command::new("fc-list").arg("Inter").output();
+    fonts.is_ok_and(|output| !output.stdout.is_empty())
+}
+
+fn same_content(a: &Path, b: &Path) -> bool {
+    matches!((std::fs::read(a), std::fs::read(b)), (Ok(a), Ok(b)) if a == b)
+}
+
+fn install(packages: &[&str]) -> Result<()> {
+    if packages.is_empty() {
+        return Ok(());
+    }
+    let list = packages.join(" ");
+    if !run::is_installed("apt-get") {
+        bail!("these Debian packages are needed, or what they are called here: {list}");
+    }
+    let is_root = run::output(Command::new("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
+    if !is_root {
+        bail!("please run: sudo apt-get install --no-install-recommends {list}");
+    }
+    run::run(Command::new("apt-get").args(["update", "--quiet"]))?;
+    let mut apt = Command::new("apt-get");
+    apt.args(["install", "--yes", "--quiet", "--no-install-recommends"])
+        .args(packages)
+        .env("DEBIAN_FRONTEND", "noninteractive");
+    run::run(&mut apt).with_context(|| format!("cannot install {list}"))
+}
