@@ -2,4 +2,5 @@
 //! trees and databases, a browser, and load.
 
 pub mod fingerprint;
+pub mod load;
 pub mod sink;
