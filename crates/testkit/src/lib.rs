@@ -1,6 +1,7 @@
 //! What Obnova's tests and its demo need and the product does not: a mail server, a tiny application, fingerprints of
 //! trees and databases, a browser, and load.
 
+pub mod browser;
 pub mod fingerprint;
 pub mod load;
 pub mod sink;
