@@ -16,15 +16,18 @@ const BROWSER: &[(&str, &str)] = &[
     ("chromedriver", "chromium-driver"),
     ("fc-list", "fontconfig"),
 ];
-const FONT: &str = "fonts-inter";
+/// Debian packages by the font in them; the product's style sheets name these fonts.
+const FONTS: &[(&str, &str)] = &[
+    ("Noto Sans", "fonts-noto-core"),
+    ("P052", "fonts-urw-base35"),
+];
 const NPM: &[(&str, &str)] = &[("npm", "npm")];
 
-/// Chromium, its WebDriver, and a font in which screenshots look the same everywhere.
+/// Chromium, its WebDriver, and the fonts with which pictures look the same everywhere.
 pub(crate) fn ensure_browser() -> Result<()> {
     let mut packages = missing(BROWSER);
-    if !has_font() {
-        packages.push(FONT);
-    }
+    let absent = FONTS.iter().filter(|(font, _)| !has_font(font));
+    packages.extend(absent.map(|(_, package)| *package));
     install(&packages)
 }
 
@@ -85,8 +88,8 @@ fn missing(packages: &[(&'static str, &'static str)]) -> Vec<&'static str> {
     absent.map(|(_, package)| *package).collect()
 }
 
-fn has_font() -> bool {
-    let fonts = Command::new("fc-list").arg("Inter").output();
+fn has_font(name: &str) -> bool {
+    let fonts = Command::new("fc-list").arg(name).output();
     fonts.is_ok_and(|output| !output.stdout.is_empty())
 }
 
