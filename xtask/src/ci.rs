@@ -33,7 +33,7 @@ fn all(stages: &mut Stages) -> Result<()> {
 /// change. `cargo deny check advisories` is for releases.
 pub(crate) fn deny() -> Result<()> {
     let mut deny = Command::new(tools::ensure_deny()?);
-    deny.args(["--offline", "--workspace", "check"])
+    deny.args(["--locked", "--workspace", "check"])
         .args(["licenses", "bans", "sources"])
         .current_dir(run::root());
     run::run(&mut deny)
