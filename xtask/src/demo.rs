@@ -11,7 +11,7 @@ use crate::run;
 
 #[derive(Args)]
 pub(crate) struct Options {
-    /// Arguments of the demo, such as --tour and --json; --help lists them.
+    /// Passed on to the demo.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     arguments: Vec<String>,
 }

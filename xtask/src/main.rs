@@ -19,6 +19,8 @@ enum Task {
     /// Install what the tests need, run all of them, then the demo's tour.
     Test(test::Options),
     /// Build and start the demo: a vendor, a customer and their CRM, on this machine.
+    // --help is passed on: the demo itself knows its options.
+    #[command(disable_help_flag = true)]
     Demo(demo::Options),
     /// Check that dependencies between the parts point one way only.
     Arrows,
