@@ -1,5 +1,46 @@
-//! Installs a verified release as a transaction: old or new, never between. See ARCHITECTURE.md.
+//! Installs a verified release as a transaction: the system ends exactly as it was, or exactly updated, and serving.
+//!
+//! ```text
+//!  api  requests and events             plan  pure: what an update would do
+//!  server -> engine -> update ->  steps    each with run and undo, journalled before it acts
+//!                 |        |        `-> database/ service/ files   drivers
+//!                 |        `-> hub -> journal, state   events, synced before anybody acts upon them
+//!                 `-> recovery   pure: what to do about an interrupted update; the normal start path
+//! ```
+//!
+//! Everything that must be so for that: an event is on disk before its act; a failed append stops the update; `run` and `undo`
+//! are repeatable; step names are never reused; after the record of `release_traffic` there is no automatic way back.
 
 pub mod api;
+mod application;
 pub mod client;
+mod database;
+mod durable;
+mod engine;
+mod files;
+mod hub;
+mod installation;
+mod journal;
+pub mod launch;
+mod log;
+mod plan;
+mod probe;
 pub mod problem;
+mod recovery;
+mod releases;
+mod report;
+pub mod server;
+mod service;
+mod settings;
+pub mod setup;
+mod state;
+mod step;
+mod steps;
+mod traffic;
+mod update;
+
+pub use application::installed;
+pub use engine::{Engine, Options};
+pub use installation::{FILE_NAME as INSTALLATION_FILE, Installation};
+pub use journal::{Moment, Observer};
+pub use steps::names as step_names;

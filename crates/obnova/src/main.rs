@@ -1,2 +1,25 @@
-//! See Cargo.toml.
-fn main() {}
+//! One binary, several roles: each role is a process of its own, so that none takes another down.
+
+mod cli;
+mod commands;
+mod output;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    // Between fork and exec of the application: nothing of the command line is wanted there.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|first| first == commands::LAUNCH) {
+        return commands::launch(arguments);
+    }
+    let cli = cli::Cli::parse();
+    output::start_logging(cli.command.is_role());
+    let output = output::Output::new(cli.json, cli.lang);
+    match commands::run(cli.command, &cli.state, &output) {
+        Ok(code) => code,
+        Err(error) => output.error(&error),
+    }
+}

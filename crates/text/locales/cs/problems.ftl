@@ -1,1 +1,98 @@
-# Area: problems
+# What can go wrong, in three texts each: what happened, what state the data is in, what to do.
+# The codes and their arguments are listed in crates/engine/src/problem.rs.
+
+problem-repository-unreachable = Úložiště vydání { $source } neodpovídá.
+problem-repository-unreachable-state = Nic se nezměnilo. Nainstalovaná verze pracuje dál.
+problem-repository-unreachable-do = Zkontrolujte připojení serveru k síti a zkuste to později. Co přesně selhalo, je v podrobnostech níže.
+
+problem-repository-untrusted = To, co nabízí úložiště vydání { $source }, není řádně podepsáno dodavatelem, nebo je zastaralé.
+problem-repository-untrusted-state = Nic se nezměnilo a nic z toho nebylo použito. Nainstalovaná verze pracuje dál.
+problem-repository-untrusted-do = Neinstalujte nic odjinud. Obraťte se na podporu dodavatele a pošlete jí hlášení.
+
+problem-release-damaged = Některý soubor verze { $version } chybí, nebo to není ten, který dodavatel podepsal.
+problem-release-damaged-state = Nic se nezměnilo. Nainstalovaná verze pracuje dál.
+problem-release-damaged-do = Zkuste to znovu; co se stáhlo v pořádku, zůstává. Pokud se to opakuje, obraťte se na podporu dodavatele.
+
+problem-download-failed = Stahování verze { $version } bylo přerušeno.
+problem-download-failed-state = Nic se nezměnilo. Co se už stáhlo, zůstává.
+problem-download-failed-do = Zkuste to znovu: stahování naváže tam, kde přestalo.
+
+problem-nothing-to-install = Novější verze, než je nainstalovaná, není k dispozici.
+problem-nothing-to-install-state = Nic se nezměnilo.
+problem-nothing-to-install-do = Není třeba nic dělat. Tlačítkem Obnovit se můžete kdykoli podívat znovu.
+
+problem-unknown-version = Verze { $version } se nenabízí.
+problem-unknown-version-state = Nic se nezměnilo.
+problem-unknown-version-do = Obnovte stránku a vyberte verzi, která se nabízí.
+
+problem-source-version = Verzi { $version } lze nainstalovat jen přes { $range }; nainstalovaná je verze { $installed } a žádná verze mezi nimi k ní nevede.
+problem-source-version-state = Nic se nezměnilo.
+problem-source-version-do = Zeptejte se podpory dodavatele, jak se z verze { $installed } dostat na verzi { $version }.
+
+problem-failed-before = Instalace verze { $version } zde už jednou selhala.
+problem-failed-before-state = Nyní se nic nemění; po onom selhání se vše vrátilo do předchozího stavu.
+problem-failed-before-do = Počkejte na novější verzi, nebo ji nainstalujte i tak, pokud byla příčina odstraněna.
+
+problem-update-running = Právě probíhá aktualizace na verzi { $version }.
+problem-update-running-state = Nic dalšího nebylo spuštěno.
+problem-update-running-do = Počkejte, až skončí.
+
+problem-disk-space = Na disku není dost místa: je třeba { $needed } bajtů, v { $path } je volných { $free }.
+problem-disk-space-state = Nic se nezměnilo. Nainstalovaná verze pracuje dál.
+problem-disk-space-do = Uvolněte tam místo a zkuste to znovu.
+
+problem-database-unusable = Databázi { $database } nelze číst, nebo není toho druhu, jaký je nastaven.
+problem-database-unusable-state = Nic se nezměnilo.
+problem-database-unusable-do = Zkontrolujte nastavení databáze v souboru installation.toml a práva k souboru.
+
+problem-database-in-use = Do databáze { $database } zapisuje jiný program, přestože je aplikace zastavená.
+problem-database-in-use-state = Vše se vrátilo do stavu před aktualizací.
+problem-database-in-use-do = Najděte a zastavte ten program (zálohování, sestavu, import) a zkuste to znovu.
+
+problem-protection-failed = Data v { $path } se nepodařilo zkopírovat na bezpečné místo.
+problem-protection-failed-state = Samotných dat se nic nedotklo. Vše se vrátilo do stavu před aktualizací.
+problem-protection-failed-do = Podívejte se do podrobností níže: nejčastěji jde o plný disk nebo chybějící právo. Potom to zkuste znovu.
+
+problem-stop-failed = Verzi { $version } se nepodařilo zastavit.
+problem-stop-failed-state = Dat se nic nedotklo. Vše se vrátilo do stavu před aktualizací.
+problem-stop-failed-do = Podívejte se do záznamů aplikace, na co čeká. Obraťte se na podporu dodavatele.
+
+problem-migration-failed = Převod databáze na verzi { $version } selhal ({ $status }).
+problem-migration-failed-state = Databáze, datové soubory i program jsou přesně takové, jaké byly před aktualizací. Můžete dál pracovat.
+problem-migration-failed-do = Pošlete hlášení technické podpoře. Jakmile bude k dispozici opravená verze, nabídne se zde.
+
+problem-start-failed = Verzi { $version } se nepodařilo spustit.
+problem-start-failed-state = Databáze, datové soubory i program jsou přesně takové, jaké byly před aktualizací. Můžete dál pracovat.
+problem-start-failed-do = Pošlete hlášení technické podpoře. Jakmile bude k dispozici opravená verze, nabídne se zde.
+
+problem-unhealthy = Verze { $version } se spustila, ale nefunguje správně.
+problem-unhealthy-state = Databáze, datové soubory i program jsou přesně takové, jaké byly před aktualizací. Můžete dál pracovat.
+problem-unhealthy-do = Pošlete hlášení technické podpoře. Jakmile bude k dispozici opravená verze, nabídne se zde.
+
+problem-deadline = Aktualizace trvala déle, než smí.
+problem-deadline-state = Databáze, datové soubory i program jsou přesně takové, jaké byly před aktualizací. Můžete dál pracovat.
+problem-deadline-do = Zkuste to, až bude mít server méně práce, nebo v nastavení povolte na výměnu více času.
+
+problem-interrupted = Aktualizace byla přerušena: server nebo sám aktualizační program se zastavil v kroku „{ $step }“.
+problem-interrupted-state = Databáze, datové soubory i program jsou přesně takové, jaké byly před aktualizací. Můžete dál pracovat.
+problem-interrupted-do = Aktualizaci lze spustit znovu.
+
+problem-system = Server nedokázal provést, co bylo potřeba, s { $path }.
+problem-system-state = Pokud běžela aktualizace, vše se vrátilo do stavu před ní.
+problem-system-do = Podívejte se do podrobností níže: nejčastěji jde o plný disk nebo chybějící právo. Potom to zkuste znovu.
+
+problem-engine-unreachable = Aktualizační program na tomto serveru neodpovídá.
+problem-engine-unreachable-state = Samotné aplikace se to netýká. Pokud běžela aktualizace, dokončí se nebo vrátí zpět, jakmile aktualizační program znovu poběží.
+problem-engine-unreachable-do = Chvíli počkejte. Pokud to trvá, zjistěte na serveru, zda běží (obnova status).
+
+problem-bad-request = To nelze provést.
+problem-bad-request-state = Nic se nezměnilo.
+problem-bad-request-do = Podívejte se do podrobností níže.
+
+problem-configuration = Nastavení { $path } nelze použít.
+problem-configuration-state = Nic se nezměnilo.
+problem-configuration-do = Opravte, co uvádějí podrobnosti níže, a spusťte to znovu.
+
+problem-unknown-update = Aktualizace číslo { $update } neexistuje.
+problem-unknown-update-state = Nic se nezměnilo.
+problem-unknown-update-do = Všechny aktualizace jsou uvedeny v historii.

@@ -1,0 +1,475 @@
+//! The engine: answers requests, runs updates one at a time, keeps the application running, and begins by recovering.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use semver::Version;
+
+use crate::api::{
+    Answer, EventKind, Phase, Problem, Progress, Request, Running, State, Unit, UpdateId,
+};
+use crate::application;
+use crate::database::{self, Database};
+use crate::durable;
+use crate::hub::Hub;
+use crate::installation::Installation;
+use crate::journal::Observer;
+use crate::plan;
+use crate::problem;
+use crate::recovery::{Recovery, decide};
+use crate::releases::Releases;
+use crate::report;
+use crate::service::{self, Service};
+use crate::settings;
+use crate::state::{Direction, Update};
+use crate::step::Context;
+use crate::steps;
+use crate::traffic::Traffic;
+use crate::update::{self, End};
+
+/// How often the application is looked after.
+const LOOK_AFTER: Duration = Duration::from_millis(300);
+/// Longest pause between two attempts to start an application that does not come up.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How an engine is run.
+pub struct Options {
+    /// Program and first arguments that run [`crate::launch::run`] with the arguments after them.
+    pub launcher: Vec<String>,
+    /// Told around every append to the journal; for tests.
+    pub observer: Option<Observer>,
+}
+
+/// An engine.
+pub struct Engine {
+    pub(crate) installation: Installation,
+    pub(crate) hub: Hub,
+    pub(crate) traffic: Traffic,
+    pub(crate) settings: settings::Store,
+    pub(crate) releases: Releases,
+    pub(crate) database: Box<dyn Database>,
+    pub(crate) service: Box<dyn Service>,
+    work: Mutex<Work>,
+    wake: Condvar,
+    cancelled: AtomicBool,
+    /// Only one engine works on a state directory.
+    _lock: durable::Lock,
+}
+
+/// What the worker is to do.
+#[derive(Debug, Default)]
+struct Work {
+    /// An update is in the journal and to be run, or running.
+    busy: bool,
+    end: Option<EndKind>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum EndKind {
+    LeaveApplication,
+    StopApplication,
+}
+
+impl Engine {
+    /// Opens an installation. Nothing is done yet but reading.
+    ///
+    /// # Errors
+    /// `configuration`, `system`: it is not usable, or another engine works on it.
+    pub fn open(installation: Installation, options: Options) -> Result<Arc<Engine>, Problem> {
+        let lock = lock(&installation)?;
+        let settings = settings::Store::open(&installation)?;
+        let hub = Hub::open(&installation.journal(), options.observer)?;
+        let engine = Engine {
+            traffic: Traffic::holding(settings.current().hold),
+            settings,
+            releases: Releases::open(&installation)?,
+            database: database::open(&installation.database),
+            service: service::open(&installation, options.launcher),
+            work: Mutex::new(Work {
+                busy: hub.with_history(|history| history.open().is_some()),
+                end: None,
+            }),
+            wake: Condvar::new(),
+            cancelled: AtomicBool::new(false),
+            hub,
+            installation,
+            _lock: lock,
+        };
+        Ok(Arc::new(engine))
+    }
+
+    /// Works until told to end: recovers, then runs updates and looks after the application.
+    pub fn work(&self) {
+        let mut failures = 0;
+        let mut not_before = Instant::now();
+        loop {
+            if self.hub.with_history(|history| history.open().is_some()) {
+                self.finish_open_update();
+                failures = 0;
+                not_before = Instant::now();
+            } else if Instant::now() >= not_before {
+                failures = if self.look_after() { 0 } else { failures + 1 };
+                let pause = Duration::from_secs(1) * 2_u32.saturating_pow(failures.min(5));
+                not_before = Instant::now()
+                    + if failures == 0 {
+                        Duration::ZERO
+                    } else {
+                        pause.min(LONGEST_PAUSE)
+                    };
+            }
+            let mut work = self.lock_work();
+            if self.hub.with_history(|history| history.open().is_none()) {
+                work.busy = false;
+            }
+            if work.end.is_none() && !work.busy {
+                work = match self.wake.wait_timeout(work, LOOK_AFTER) {
+                    Ok((work, _)) => work,
+                    Err(poisoned) => poisoned.into_inner().0,
+                };
+            }
+            if let Some(end) = work.end {
+                drop(work);
+                self.finish(end);
+                return;
+            }
+        }
+    }
+
+    /// Asks the worker to end. A running update is left to the next engine to finish or undo.
+    pub fn shut_down(&self, stop_application: bool) {
+        let mut work = self.lock_work();
+        work.end = Some(if stop_application {
+            EndKind::StopApplication
+        } else {
+            EndKind::LeaveApplication
+        });
+        self.cancelled.store(true, Ordering::Relaxed);
+        self.wake.notify_all();
+    }
+
+    /// Answers a request that has one answer.
+    pub fn answer(&self, request: Request) -> Answer {
+        let answer = match request {
+            Request::State => self.state(),
+            Request::Check => {
+                self.releases.refresh();
+                self.state()
+            }
+            Request::Plan { version } => {
+                plan::dry_run(self, version).map(|plan| Answer::Plan(Box::new(plan)))
+            }
+            Request::Install {
+                version,
+                actor,
+                insist,
+            } => self.install(version, &actor, insist),
+            Request::History => Ok(self.history()),
+            Request::Report { update } => {
+                report::make(self, update).map(|report| Answer::Report(Box::new(report)))
+            }
+            Request::Recover => {
+                self.wake.notify_all();
+                self.state()
+            }
+            Request::Settings => Ok(Answer::Settings(self.settings.current())),
+            Request::Configure(settings) => self.settings.change(settings).map(Answer::Settings),
+            Request::Shutdown { stop_application } => {
+                self.shut_down(stop_application);
+                self.state()
+            }
+            Request::Events { .. } | Request::Traffic => Err(Problem::new(problem::BAD_REQUEST)),
+        };
+        answer.unwrap_or_else(Answer::Problem)
+    }
+
+    fn lock_work(&self) -> MutexGuard<'_, Work> {
+        self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The installed version.
+    pub(crate) fn installed(&self) -> Result<Version, Problem> {
+        application::installed(&self.installation)?.ok_or_else(|| {
+            Problem::new(problem::CONFIGURATION)
+                .arg("path", self.installation.state_dir.display())
+                .detail("nothing is installed yet: run obnova setup")
+        })
+    }
+
+    fn state(&self) -> Result<Answer, Problem> {
+        let installed = self.installed()?;
+        let description = crate::step::installed(&self.installation, &installed)?.description;
+        let channel = self.settings.current().channel;
+        let names = steps::names();
+        let progress = self.hub.current_progress();
+        let (phase, check, last_update) = self.hub.with_history(|history| {
+            let ended = history
+                .updates()
+                .iter()
+                .rev()
+                .find(|update| !update.is_open());
+            (
+                phase(history.open(), progress, &names),
+                self.releases.check(&installed, &channel, history),
+                ended.map(|update| update.summary(&names)),
+            )
+        });
+        let front = &self.installation.front;
+        Ok(Answer::State(Box::new(State {
+            product: self.installation.product.clone(),
+            name: description.name,
+            installed,
+            phase,
+            serving: self.traffic.upstream(),
+            public_address: front
+                .public_url
+                .clone()
+                .or_else(|| Some(format!("http://{}/", front.listen))),
+            support_email: description.support_email,
+            check,
+            last_event: self.hub.last_event(),
+            last_update,
+        })))
+    }
+
+    fn history(&self) -> Answer {
+        let names = steps::names();
+        let updates = self.hub.with_history(|history| {
+            history
+                .updates()
+                .iter()
+                .rev()
+                .map(|update| update.summary(&names))
+                .collect()
+        });
+        Answer::History { updates }
+    }
+
+    /// Journals the start of an update and wakes the worker.
+    fn install(
+        &self,
+        version: Option<Version>,
+        actor: &str,
+        insist: bool,
+    ) -> Result<Answer, Problem> {
+        let mut work = self.lock_work();
+        if work.busy {
+            let to = self
+                .hub
+                .with_history(|history| history.open().map(|update| update.to.to_string()));
+            return Err(
+                Problem::new(problem::UPDATE_RUNNING).arg("version", to.unwrap_or_default())
+            );
+        }
+        let route = plan::route(self, version, insist)?;
+        let update = self.start_hop(&route, 1, actor)?;
+        work.busy = true;
+        self.wake.notify_all();
+        Ok(Answer::Started { update })
+    }
+
+    fn start_hop(&self, route: &[Version], hop: u32, actor: &str) -> Result<UpdateId, Problem> {
+        let (to, then) = route
+            .split_first()
+            .ok_or_else(|| Problem::new(problem::NOTHING_TO_INSTALL))?;
+        let update = self.hub.with_history(|history| history.next_id());
+        let (from, to, then, actor) = (
+            self.installed()?,
+            to.clone(),
+            then.to_vec(),
+            actor.to_owned(),
+        );
+        let kind = EventKind::UpdateStarted {
+            from,
+            to,
+            then,
+            hop,
+            actor,
+        };
+        match self.hub.append(update, kind) {
+            Ok(_) => Ok(update),
+            Err(error) => {
+                let path = self.installation.journal();
+                Err(Problem::new(problem::SYSTEM)
+                    .arg("path", path.display())
+                    .detail(crate::step::chain(&error)))
+            }
+        }
+    }
+
+    /// Runs a new update, or finishes or undoes an interrupted one; then the versions that follow in the same click.
+    fn finish_open_update(&self) {
+        while let Some(update) = self.hub.with_history(|history| history.open().cloned()) {
+            let end = self.run(&update);
+            if end != End::Completed || update.then.is_empty() {
+                return;
+            }
+            if let Err(problem) = self.start_hop(&update.then, update.hop + 1, &update.actor) {
+                tracing::error!(
+                    code = problem.code,
+                    detail = problem.detail,
+                    "the next version could not be begun"
+                );
+                return;
+            }
+        }
+    }
+
+    fn run(&self, update: &Update) -> End {
+        let decision = match decide(Some(update)) {
+            // Nothing was begun: this is not a recovery, or as good as none.
+            Recovery::RollBack { step: None } => Recovery::RollForward,
+            decision => decision,
+        };
+        tracing::info!(update = update.id, from = %update.from, to = %update.to, ?decision, "update");
+        let settings = self.settings.current();
+        let release = self.releases.release(&update.to);
+        let progress = |step_update: UpdateId, done, total, unit: Unit| {
+            let running = self.hub.with_history(|history| {
+                let step = history
+                    .open()
+                    .and_then(|update| update.steps.last().map(|step| step.name.clone()));
+                step.unwrap_or_default()
+            });
+            self.hub.progress(Progress {
+                update: step_update,
+                step: running,
+                done,
+                total,
+                unit,
+            });
+        };
+        let progress = |done, total, unit| progress(update.id, done, total, unit);
+        let mut context = Context {
+            installation: &self.installation,
+            update: update.id,
+            from: &update.from,
+            to: &update.to,
+            release: release.as_ref(),
+            releases: &self.releases,
+            database: self.database.as_ref(),
+            service: self.service.as_ref(),
+            traffic: &self.traffic,
+            hold: settings.hold,
+            deadline: None,
+            progress: &progress,
+            cancelled: &self.cancelled,
+        };
+        match decision {
+            Recovery::NothingToDo => End::Completed,
+            Recovery::RollForward => {
+                let deadline = Duration::from_secs(settings.blackout_deadline_s);
+                update::forwards(&self.hub, &mut context, deadline)
+            }
+            Recovery::ContinueBack => update::back(&self.hub, &context, None),
+            Recovery::RollBack { step } => {
+                let name = step.unwrap_or_default();
+                let problem = Problem::new(problem::INTERRUPTED).arg("step", &name);
+                let step = steps::SERVER
+                    .iter()
+                    .find(|step| step.name() == name)
+                    .unwrap_or(&steps::SERVER[0]);
+                update::back(&self.hub, &context, Some((*step, problem)))
+            }
+        }
+    }
+
+    /// Keeps the installed version running and the fronts on it. `false` when it does not come up.
+    fn look_after(&self) -> bool {
+        let Ok(Some(installed)) = application::installed(&self.installation) else {
+            return true;
+        };
+        if let Some(running) = self
+            .service
+            .running()
+            .filter(|running| running.version == installed)
+        {
+            if self.traffic.upstream() != Some(running.address()) {
+                self.traffic.pass(running.address());
+            }
+            return true;
+        }
+        self.traffic
+            .hold(self.settings.current().hold, None, Duration::ZERO, &|_| ());
+        match application::ensure_running(
+            &self.installation,
+            self.database.as_ref(),
+            self.service.as_ref(),
+            &installed,
+        ) {
+            Ok(running) => {
+                self.traffic.pass(running.address());
+                true
+            }
+            Err(problem) => {
+                tracing::error!(
+                    code = problem.code,
+                    detail = problem.detail,
+                    "the application does not come up"
+                );
+                false
+            }
+        }
+    }
+
+    fn finish(&self, end: EndKind) {
+        if end == EndKind::StopApplication {
+            self.traffic
+                .hold(self.settings.current().hold, None, Duration::ZERO, &|_| ());
+            let running = self.service.running();
+            let facts = running.and_then(|running| {
+                crate::step::installed(&self.installation, &running.version).ok()
+            });
+            let stop = facts.map_or_else(obnova_release::Stop::default, |facts| {
+                facts.description.server.stop
+            });
+            if let Err(problem) = self.service.stop(&stop, Duration::MAX) {
+                tracing::error!(
+                    code = problem.code,
+                    detail = problem.detail,
+                    "the application could not be stopped"
+                );
+            }
+        }
+        self.hub.close();
+    }
+
+    /// Whether the engine is to end.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.lock_work().end.is_some()
+    }
+}
+
+fn phase(open: Option<&Update>, progress: Option<Progress>, names: &[&str]) -> Phase {
+    let Some(update) = open else {
+        return Phase::Idle;
+    };
+    let running = Running {
+        update: update.id,
+        from: update.from.clone(),
+        to: update.to.clone(),
+        then: update.then.clone(),
+        actor: update.actor.clone(),
+        started: update.started,
+        steps: update.step_states(names),
+        progress: progress.filter(|progress| progress.update == update.id),
+        problem: update.problem.clone(),
+    };
+    match update.direction {
+        Direction::Back => Phase::RollingBack(running),
+        _ => Phase::Updating(running),
+    }
+}
+
+fn lock(installation: &Installation) -> Result<durable::Lock, Problem> {
+    let path = installation.state_dir.join("engine.lock");
+    let system = |error: std::io::Error| {
+        Problem::new(problem::SYSTEM)
+            .arg("path", path.display())
+            .detail(error)
+    };
+    durable::create_dir_all(&installation.state_dir).map_err(system)?;
+    durable::create_dir_all(&installation.logs()).map_err(system)?;
+    durable::create_dir_all(&installation.versions()).map_err(system)?;
+    durable::Lock::try_take(&path).map_err(system)
+}

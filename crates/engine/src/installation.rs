@@ -1,0 +1,204 @@
+//! The installation file: what one customer's installation is, and where its parts lie.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use semver::Version;
+use serde::Deserialize;
+
+use crate::api::Problem;
+use crate::problem;
+
+/// The name of the installation file inside the state directory.
+pub const FILE_NAME: &str = "installation.toml";
+
+/// One customer's installation, as written in `installation.toml`. Relative paths start at the state directory.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Installation {
+    /// The product's identifier, as in its releases.
+    pub product: String,
+    /// Where releases come from.
+    pub releases: Releases,
+    /// The central database.
+    pub database: Database,
+    /// Directories with data files of the application.
+    #[serde(default)]
+    pub data: Data,
+    /// How the application runs.
+    #[serde(default)]
+    pub service: Service,
+    /// The application's public port.
+    pub front: Listen,
+    /// The Administration Centre's port.
+    pub center: Listen,
+    /// The state directory; not in the file.
+    #[serde(skip)]
+    pub state_dir: PathBuf,
+}
+
+/// Where releases come from.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Releases {
+    /// A directory or an HTTP(S) address.
+    pub source: String,
+    /// The vendor's root of trust, a `root.json`.
+    #[serde(default = "default_root")]
+    pub root: PathBuf,
+    /// `stable` or `beta`, until an administrator chooses.
+    #[serde(default = "default_channel")]
+    pub channel: String,
+}
+
+fn default_root() -> PathBuf {
+    "root.json".into()
+}
+
+fn default_channel() -> String {
+    "stable".to_owned()
+}
+
+/// The central database.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(tag = "driver", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Database {
+    /// A SQLite file.
+    Sqlite {
+        /// The file.
+        path: PathBuf,
+    },
+}
+
+/// Directories with data files.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// Each is protected and returned as a whole. The first one is `${data}` in a release's commands.
+    #[serde(default)]
+    pub directories: Vec<PathBuf>,
+}
+
+/// How the application runs.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Service {
+    /// The kind of service; processes of the engine's own are the only one so far.
+    #[serde(default)]
+    pub driver: ServiceDriver,
+    /// Environment of the application and its migrations, secrets included. Nothing else of the engine's own is passed on
+    /// but `PATH`, `HOME`, `LANG` and `TZ`.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+}
+
+/// The kind of service.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceDriver {
+    /// A process group that the engine starts, watches and adopts again.
+    #[default]
+    Process,
+}
+
+/// Where something listens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Listen {
+    /// Address and port; loopback unless said otherwise.
+    pub listen: SocketAddr,
+    /// The address people type, where it differs (behind a reverse proxy).
+    #[serde(default)]
+    pub public_url: Option<String>,
+}
+
+impl Installation {
+    /// Reads the installation file of a state directory.
+    ///
+    /// # Errors
+    /// `configuration`, with what is wrong and where.
+    pub fn load(state_dir: &Path) -> Result<Installation, Problem> {
+        let path = state_dir.join(FILE_NAME);
+        let wrong = |detail: String| {
+            Problem::new(problem::CONFIGURATION)
+                .arg("path", path.display())
+                .detail(detail)
+        };
+        let text = std::fs::read_to_string(&path).map_err(|error| wrong(error.to_string()))?;
+        let mut installation: Installation =
+            toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        installation.state_dir =
+            std::path::absolute(state_dir).map_err(|error| wrong(error.to_string()))?;
+        installation.make_paths_absolute();
+        Ok(installation)
+    }
+
+    fn make_paths_absolute(&mut self) {
+        let base = self.state_dir.clone();
+        self.releases.root = base.join(&self.releases.root);
+        if !self.releases.source.contains("://") {
+            self.releases.source = base.join(&self.releases.source).display().to_string();
+        }
+        match &mut self.database {
+            Database::Sqlite { path } => *path = base.join(&*path),
+        }
+        for directory in &mut self.data.directories {
+            *directory = base.join(&*directory);
+        }
+    }
+
+    /// The journal.
+    pub fn journal(&self) -> PathBuf {
+        self.state_dir.join("journal.jsonl")
+    }
+
+    /// Trees of the versions that are here.
+    pub fn versions(&self) -> PathBuf {
+        self.state_dir.join("versions")
+    }
+
+    /// The tree of one version.
+    pub fn tree(&self, version: &Version) -> PathBuf {
+        self.versions().join(version.to_string())
+    }
+
+    /// The link to the tree that runs.
+    pub fn current(&self) -> PathBuf {
+        self.state_dir.join("current")
+    }
+
+    /// What an update put in a safe place.
+    pub fn protected(&self, update: u64) -> PathBuf {
+        self.protected_root().join(update.to_string())
+    }
+
+    /// Where protected copies lie.
+    pub fn protected_root(&self) -> PathBuf {
+        self.state_dir.join("protected")
+    }
+
+    /// Output of the application and the migrations.
+    pub fn logs(&self) -> PathBuf {
+        self.state_dir.join("log")
+    }
+
+    /// The output of one update's migration.
+    pub fn migration_log(&self, update: u64) -> PathBuf {
+        self.logs().join(format!("migrate-{update}.log"))
+    }
+
+    /// The application's output.
+    pub fn application_log(&self) -> PathBuf {
+        self.logs().join("application.log")
+    }
+
+    /// The first data directory, `${data}`.
+    pub fn data_dir(&self) -> PathBuf {
+        self.data
+            .directories
+            .first()
+            .cloned()
+            .unwrap_or_else(|| self.state_dir.join("data"))
+    }
+}

@@ -1,0 +1,242 @@
+//! The few lines that run between fork and exec: a process that makes sure it is on record before it becomes the application
+//! or a migration.
+//!
+//! The engine may be killed at any instant, also between starting a process and writing down that it did. So the new
+//! process writes its own record: as `obnova launch --record FILE ... -- COMMAND` it asks the kernel to be killed with its
+//! parent, checks that the parent still is the one that started it, writes the record durably, and only then becomes the
+//! command. A process without a record therefore never was the command. An application then may outlive its engine; a
+//! migration may not, and its record leads to whatever it started itself.
+
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::io::{self, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{
+    Pid, Signal, getpid, getppid, kill_process_group, set_parent_process_death_signal, setpgid,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::durable;
+
+/// A process as another process can find it again without mistaking a later one with the same number for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Its number; also its group's.
+    pub pid: i32,
+    /// When it started, in the kernel's ticks since boot.
+    pub started: u64,
+    /// The boot it was in.
+    pub boot: String,
+    /// What its starter wants to remember.
+    #[serde(default)]
+    pub note: serde_json::Value,
+}
+
+impl Record {
+    /// Reads a record; `None` when there is none or it is not whole.
+    pub fn read(path: &Path) -> Option<Record> {
+        serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+    }
+
+    /// Whether that very process still runs (a zombie does not).
+    pub fn is_alive(&self) -> bool {
+        self.boot == boot_id()
+            && matches!(stat(self.pid), Some((state, started)) if state != 'Z' && started == self.started)
+    }
+
+    /// Sends a signal to its whole group. Somebody of the group may live on after the process itself has ended.
+    pub fn signal(&self, signal: Signal) {
+        if self.boot != boot_id() {
+            return;
+        }
+        if let Some(pid) = Pid::from_raw(self.pid) {
+            // The group may be gone by now: that is what is wanted.
+            let _ = kill_process_group(pid, signal);
+        }
+    }
+
+    /// Kills whatever is left of its group and forgets it.
+    ///
+    /// # Errors
+    /// The record cannot be removed.
+    pub fn finish_off(path: &Path) -> io::Result<()> {
+        if let Some(record) = Record::read(path) {
+            // A number is used again only after the whole group is gone, so a group of that number with the leader's start
+            // time, or without a leader, is ours.
+            if record.is_alive() || stat(record.pid).is_none_or(|(state, _)| state == 'Z') {
+                record.signal(Signal::KILL);
+            }
+        }
+        durable::remove_file(path)
+    }
+}
+
+/// What to become.
+#[derive(Debug)]
+pub struct Become {
+    /// Where the record goes.
+    pub record: PathBuf,
+    /// What the record shall remember, JSON.
+    pub note: String,
+    /// Appended to: standard output and error.
+    pub log: PathBuf,
+    /// The engine that started this process.
+    pub parent: i32,
+    /// Whether to end when the engine ends.
+    pub die_with_parent: bool,
+    /// The command.
+    pub command: Vec<OsString>,
+}
+
+/// Becomes the command. Returns only when it could not.
+///
+/// # Errors
+/// Always, if at all: the engine has gone, the record cannot be written, or the command cannot be started.
+pub fn run(plan: &Become) -> io::Error {
+    let error = match prepare(plan) {
+        Ok(mut command) => command.exec(),
+        Err(error) => error,
+    };
+    // Where the command's own complaints would have gone.
+    if let Ok(mut log) = OpenOptions::new().append(true).create(true).open(&plan.log) {
+        let program = plan
+            .command
+            .first()
+            .map(|program| program.display().to_string())
+            .unwrap_or_default();
+        let _ = writeln!(log, "{program}: {error}");
+    }
+    error
+}
+
+fn prepare(plan: &Become) -> io::Result<Command> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    if getppid().is_none_or(|parent| parent.as_raw_nonzero().get() != plan.parent) {
+        return Err(io::Error::other(
+            "the engine that started this process has ended",
+        ));
+    }
+    setpgid(None, None)?;
+    let pid = getpid().as_raw_nonzero().get();
+    let (_, started) = stat(pid).ok_or_else(|| io::Error::other("/proc is not readable"))?;
+    let note = serde_json::from_str(&plan.note)?;
+    let record = Record {
+        pid,
+        started,
+        boot: boot_id(),
+        note,
+    };
+    durable::write(&plan.record, &serde_json::to_vec(&record)?, 0o600)?;
+    let (program, arguments) = plan
+        .command
+        .split_first()
+        .ok_or_else(|| io::Error::other("no command is given"))?;
+    let log = OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(&plan.log)?;
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log);
+    if !plan.die_with_parent {
+        set_parent_process_death_signal(None)?;
+    }
+    Ok(command)
+}
+
+/// A command to start through the launcher.
+#[derive(Debug)]
+pub struct Start<'a> {
+    /// Where its record goes.
+    pub record: &'a Path,
+    /// What the record shall remember.
+    pub note: serde_json::Value,
+    /// Where its output goes.
+    pub log: &'a Path,
+    /// Whether to end when the engine ends.
+    pub die_with_parent: bool,
+    /// The command.
+    pub command: &'a [String],
+    /// Its whole environment.
+    pub env: &'a [(String, String)],
+    /// Where it starts.
+    pub directory: &'a Path,
+}
+
+impl Start<'_> {
+    /// Starts it by `launcher`, the program and first arguments that call [`run`] with what [`parse`] reads.
+    ///
+    /// # Errors
+    /// The launcher could not be started. Whether the command itself could is seen by its record and its end.
+    pub fn spawn(&self, launcher: &[String]) -> io::Result<Child> {
+        let plan = Become {
+            record: self.record.to_owned(),
+            note: self.note.to_string(),
+            log: self.log.to_owned(),
+            parent: getpid().as_raw_nonzero().get(),
+            die_with_parent: self.die_with_parent,
+            command: self.command.iter().map(Into::into).collect(),
+        };
+        let (program, first) = launcher
+            .split_first()
+            .ok_or_else(|| io::Error::other("no launcher is configured"))?;
+        Command::new(program)
+            .args(first)
+            .args(arguments(&plan))
+            .env_clear()
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .current_dir(self.directory)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+    }
+}
+
+/// The arguments of `launch` that [`parse`] reads, in this order, then the command.
+pub fn arguments(plan: &Become) -> Vec<OsString> {
+    let mut arguments = vec![
+        plan.record.clone().into(),
+        plan.note.clone().into(),
+        plan.log.clone().into(),
+        plan.parent.to_string().into(),
+        if plan.die_with_parent { "die" } else { "live" }.into(),
+    ];
+    arguments.extend(plan.command.iter().cloned());
+    arguments
+}
+
+/// Reads what [`arguments`] wrote.
+pub fn parse(mut arguments: impl Iterator<Item = OsString>) -> Option<Become> {
+    Some(Become {
+        record: arguments.next()?.into(),
+        note: arguments.next()?.into_string().ok()?,
+        log: arguments.next()?.into(),
+        parent: arguments.next()?.into_string().ok()?.parse().ok()?,
+        die_with_parent: arguments.next()? == "die",
+        command: arguments.collect(),
+    })
+}
+
+/// State and start time of a process, from `/proc/<pid>/stat` (proc(5): fields 3 and 22, counted after the name's last bracket).
+fn stat(pid: i32) -> Option<(char, u64)> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = text[text.rfind(')')? + 1..].split_whitespace();
+    let state = fields.next()?.chars().next()?;
+    let started = fields.nth(18)?.parse().ok()?;
+    Some((state, started))
+}
+
+/// Names the current boot: process numbers and start times mean nothing in another one.
+fn boot_id() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/random/boot_id")
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
+}

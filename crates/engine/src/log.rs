@@ -1,0 +1,28 @@
+//! Reads the ends of logs, for problems and reports.
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::path::Path;
+
+/// How far back from the end lines are looked for.
+const WINDOW: u64 = 64 << 10;
+
+/// The last lines of a file, at most `lines`; none when it cannot be read.
+pub fn tail(path: &Path, lines: usize) -> Vec<String> {
+    let bytes = read_end(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let all: Vec<&str> = text.lines().collect();
+    all[all.len().saturating_sub(lines)..]
+        .iter()
+        .map(|line| (*line).to_owned())
+        .collect()
+}
+
+fn read_end(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(WINDOW)))?;
+    let mut bytes = Vec::new();
+    file.take(WINDOW).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}

@@ -1,0 +1,250 @@
+//! The release repository as the engine sees it: what was last found there, and what of it can be installed here.
+
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use jiff::Timestamp;
+use obnova_release::{
+    Catalog, Channel, Client, Destination, Error, ErrorKind, Options, VerifiedRelease,
+};
+use semver::Version;
+
+use crate::api::{Check, Offer, Problem, ReleaseNotes};
+use crate::durable;
+use crate::installation::Installation;
+use crate::problem;
+use crate::state::History;
+use crate::step::chain;
+
+/// The release repository.
+pub struct Releases {
+    source: String,
+    client: Client,
+    destination: Destination,
+    /// When the repository was last asked.
+    checked: PathBuf,
+    found: Mutex<Found>,
+}
+
+/// The result of the last look.
+#[derive(Default)]
+struct Found {
+    at: Option<Timestamp>,
+    problem: Option<Problem>,
+    catalog: Option<Catalog>,
+}
+
+/// Where an installation's releases are downloaded to.
+pub fn destination(installation: &Installation) -> Destination {
+    Destination {
+        content: installation.state_dir.join("content"),
+        versions: installation.versions(),
+    }
+}
+
+impl Releases {
+    /// Opens the local store, with what was found there by an earlier look.
+    ///
+    /// # Errors
+    /// `configuration`: source or root of trust are not usable.
+    pub fn open(installation: &Installation) -> Result<Releases, Problem> {
+        let root_path = &installation.releases.root;
+        let wrong = |path: &dyn std::fmt::Display, detail: String| {
+            Problem::new(problem::CONFIGURATION)
+                .arg("path", path)
+                .detail(detail)
+        };
+        let root = std::fs::read(root_path)
+            .map_err(|error| wrong(&root_path.display(), error.to_string()))?;
+        let source = &installation.releases.source;
+        let client = Client::open(Options {
+            source: source
+                .parse()
+                .map_err(|error: Error| wrong(source, chain(&error)))?,
+            root,
+            store: installation.state_dir.join("tuf"),
+            product: installation.product.clone(),
+        })
+        .map_err(|error| wrong(source, chain(&error)))?;
+        let checked = installation.state_dir.join("checked");
+        // Only shown to people; without it they are told that nobody has looked yet.
+        let at = std::fs::read_to_string(&checked)
+            .ok()
+            .and_then(|text| text.parse().ok());
+        let mut found = Found {
+            at,
+            ..Found::default()
+        };
+        match client.known(Timestamp::now()) {
+            Ok(catalog) => found.catalog = catalog,
+            Err(error) => tracing::warn!(
+                error = chain(&error),
+                "what was known of the repository cannot be used"
+            ),
+        }
+        let (source, destination) = (source.clone(), destination(installation));
+        Ok(Releases {
+            source,
+            client,
+            destination,
+            checked,
+            found: Mutex::new(found),
+        })
+    }
+
+    fn found(&self) -> MutexGuard<'_, Found> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the repository. A failure is remembered beside what was known.
+    pub fn refresh(&self) {
+        let now = Timestamp::now();
+        let result = self.client.refresh(now);
+        let mut found = self.found();
+        found.at = Some(now);
+        if let Err(error) = durable::write(&self.checked, now.to_string().as_bytes(), 0o644) {
+            tracing::warn!(%error, "the time of this look could not be kept");
+        }
+        match result {
+            Ok(catalog) => {
+                found.catalog = Some(catalog);
+                found.problem = None;
+            }
+            Err(error) => found.problem = Some(self.problem(&error, None)),
+        }
+    }
+
+    /// What the last look found, for an installation of this version with this history. `None` before the first look.
+    pub fn check(&self, installed: &Version, channel: &str, history: &History) -> Option<Check> {
+        let found = self.found();
+        let at = found.at?;
+        let offer = found
+            .catalog
+            .as_ref()
+            .and_then(|catalog| self.offer(catalog, installed, channel, history));
+        let metadata_expires = found.catalog.as_ref().map(Catalog::expires);
+        Some(Check {
+            at,
+            problem: found.problem.clone(),
+            offer,
+            metadata_expires,
+        })
+    }
+
+    fn offer(
+        &self,
+        catalog: &Catalog,
+        installed: &Version,
+        channel: &str,
+        history: &History,
+    ) -> Option<Offer> {
+        let channel = self::channel(channel);
+        let mut obstacles = Vec::new();
+        let (version, route) = match catalog.route(installed, channel) {
+            Ok(None) => return None,
+            Ok(Some(route)) => {
+                let hops: Vec<Version> = route
+                    .hops
+                    .iter()
+                    .map(|hop| hop.description().version.clone())
+                    .collect();
+                (hops.last()?.clone(), hops)
+            }
+            Err(no_route) => {
+                obstacles.push(
+                    Problem::new(problem::SOURCE_VERSION)
+                        .arg("version", &no_route.newest)
+                        .arg("installed", installed)
+                        .arg("range", &no_route.range),
+                );
+                (no_route.newest.clone(), vec![])
+            }
+        };
+        let failed = route.iter().find(|version| history.failed_before(version));
+        obstacles.extend(
+            failed.map(|version| Problem::new(problem::FAILED_BEFORE).arg("version", version)),
+        );
+        let may_insist = obstacles.len() == 1 && failed.is_some();
+        let notes = catalog
+            .notes_between(installed, &version, channel)
+            .into_iter()
+            .map(notes)
+            .collect();
+        let on_route = catalog
+            .releases()
+            .iter()
+            .filter(|release| route.contains(&release.description().version));
+        let download_bytes = on_route
+            .map(|release| release.download_bytes(&self.destination))
+            .sum();
+        Some(Offer {
+            version,
+            route,
+            notes,
+            obstacles,
+            may_insist,
+            download_bytes,
+        })
+    }
+
+    /// A release that was found, by its version.
+    pub fn release(&self, version: &Version) -> Option<VerifiedRelease> {
+        let found = self.found();
+        let releases = found.catalog.as_ref()?.releases();
+        releases
+            .iter()
+            .find(|release| release.description().version == *version)
+            .cloned()
+    }
+
+    /// Downloads and lays out a release; see [`Client::download`].
+    ///
+    /// # Errors
+    /// `repository-unreachable`, `release-damaged`, `download-failed`, `system`.
+    pub fn download(
+        &self,
+        release: &VerifiedRelease,
+        progress: &mut dyn FnMut(u64, u64),
+        cancelled: &AtomicBool,
+    ) -> Result<(), Problem> {
+        self.client
+            .download(release, &self.destination, progress, cancelled)
+            .map_err(|error| self.problem(&error, Some(&release.description().version)))
+    }
+
+    fn problem(&self, error: &Error, version: Option<&Version>) -> Problem {
+        let code = match error.kind() {
+            ErrorKind::Unreachable => problem::REPOSITORY_UNREACHABLE,
+            ErrorKind::Interrupted => problem::DOWNLOAD_FAILED,
+            ErrorKind::Damaged => problem::RELEASE_DAMAGED,
+            ErrorKind::Untrusted | ErrorKind::Invalid => problem::REPOSITORY_UNTRUSTED,
+            ErrorKind::Local => problem::SYSTEM,
+        };
+        let problem = Problem::new(code)
+            .arg("source", &self.source)
+            .arg("path", self.destination.content.display())
+            .detail(chain(error));
+        match version {
+            Some(version) => problem.arg("version", version),
+            None => problem,
+        }
+    }
+}
+
+fn channel(name: &str) -> Channel {
+    if name == "beta" {
+        Channel::Beta
+    } else {
+        Channel::Stable
+    }
+}
+
+fn notes(release: &VerifiedRelease) -> ReleaseNotes {
+    let description = release.description();
+    ReleaseNotes {
+        version: description.version.clone(),
+        date: description.date.to_string(),
+        text: description.notes.clone(),
+    }
+}

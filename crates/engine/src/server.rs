@@ -1,0 +1,183 @@
+//! The engine's socket: a thread a connection, lines of JSON.
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::api::{Answer, Problem, Request, SOCKET_NAME, TrafficReport};
+use crate::durable;
+use crate::engine::Engine;
+use crate::hub::Position;
+use crate::problem;
+
+/// Longest request.
+const MAX_REQUEST: u64 = 1 << 20;
+/// Connections at once; more than any centre, front and command line need.
+const MAX_CONNECTIONS: usize = 256;
+/// How often a follower's connection is looked at when there is nothing to tell it.
+const LOOK: Duration = Duration::from_secs(2);
+/// How long a peer may take to send its request or to take an answer.
+const PEER_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs an engine on its socket until it is told to end.
+///
+/// # Errors
+/// `system`: the socket cannot be made.
+pub fn run(engine: &Arc<Engine>) -> Result<(), Problem> {
+    let path = engine.installation.state_dir.join(SOCKET_NAME);
+    let listener = bind(&path).map_err(|error| {
+        Problem::new(problem::SYSTEM)
+            .arg("path", path.display())
+            .detail(error)
+    })?;
+    let acceptor = Arc::clone(engine);
+    let connections = Arc::new(AtomicUsize::new(0));
+    thread::spawn(move || accept(&listener, &acceptor, &connections));
+    engine.work();
+    // Followers have been let go; give their last lines a moment to leave.
+    thread::sleep(Duration::from_millis(50));
+    if let Err(error) = durable::remove_file(&path) {
+        tracing::warn!(%error, "the socket could not be removed");
+    }
+    Ok(())
+}
+
+/// The lock is ours, so a socket that is there is a dead engine's.
+fn bind(path: &PathBuf) -> std::io::Result<UnixListener> {
+    durable::remove_file(path)?;
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+    Ok(listener)
+}
+
+fn accept(listener: &UnixListener, engine: &Arc<Engine>, connections: &Arc<AtomicUsize>) {
+    for stream in listener.incoming() {
+        let Ok(stream) = stream else {
+            // Out of file handles, most likely: that passes.
+            thread::sleep(Duration::from_millis(100));
+            continue;
+        };
+        if connections.load(Ordering::Relaxed) >= MAX_CONNECTIONS {
+            tracing::warn!("too many connections; one is refused");
+            continue;
+        }
+        connections.fetch_add(1, Ordering::Relaxed);
+        let (engine, count) = (Arc::clone(engine), Arc::clone(connections));
+        let serve = move || {
+            if let Err(error) = serve(stream, &engine) {
+                tracing::debug!(%error, "a connection ended");
+            }
+            count.fetch_sub(1, Ordering::Relaxed);
+        };
+        if thread::Builder::new()
+            .name("connection".to_owned())
+            .spawn(serve)
+            .is_err()
+        {
+            connections.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn serve(mut stream: UnixStream, engine: &Engine) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(PEER_PATIENCE))?;
+    stream.set_write_timeout(Some(PEER_PATIENCE))?;
+    let mut reader = BufReader::new(stream.try_clone()?);
+    let mut line = String::new();
+    reader.by_ref().take(MAX_REQUEST).read_line(&mut line)?;
+    match serde_json::from_str(&line) {
+        Ok(Request::Events { after, follow }) => events(&mut stream, engine, after, follow),
+        Ok(Request::Traffic) => traffic(&stream, reader, engine),
+        Ok(request) => send(&mut stream, &engine.answer(request)),
+        Err(error) => send(
+            &mut stream,
+            &Answer::Problem(Problem::new(problem::BAD_REQUEST).detail(error)),
+        ),
+    }
+}
+
+fn send(stream: &mut UnixStream, message: &impl Serialize) -> std::io::Result<()> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    stream.write_all(&line)
+}
+
+fn events(
+    stream: &mut UnixStream,
+    engine: &Engine,
+    after: u64,
+    follow: bool,
+) -> std::io::Result<()> {
+    let mut position = Position::after(after);
+    let patience = if follow { LOOK } else { Duration::ZERO };
+    while let Some(lines) = engine.hub.after(&mut position, patience) {
+        for line in &lines {
+            send(stream, line)?;
+        }
+        if !follow || (lines.is_empty() && is_gone(stream)?) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Whether the peer has closed: it sends nothing more after its request, so whatever can be read is the end.
+fn is_gone(stream: &mut UnixStream) -> std::io::Result<bool> {
+    stream.set_nonblocking(true)?;
+    let read = stream.read(&mut [0; 16]);
+    stream.set_nonblocking(false)?;
+    match read {
+        Ok(read) => Ok(read == 0),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A front: orders go out on this thread, reports come in on another. Either's end is the end of both.
+fn traffic(
+    stream: &UnixStream,
+    reader: BufReader<UnixStream>,
+    engine: &Engine,
+) -> std::io::Result<()> {
+    stream.set_read_timeout(None)?;
+    let front = engine.traffic.connect();
+    tracing::info!(front, "a front has connected");
+    let result = thread::scope(|scope| {
+        scope.spawn(|| {
+            for line in reader.lines() {
+                let Ok(line) = line else { break };
+                let Ok(report) = serde_json::from_str::<TrafficReport>(&line) else {
+                    break;
+                };
+                engine.traffic.report(front, report);
+            }
+            engine.traffic.disconnect(front);
+        });
+        let result = orders(stream, engine, front);
+        engine.traffic.disconnect(front);
+        // Ends the reader, if it is not what ended us.
+        let _ = stream.shutdown(std::net::Shutdown::Both);
+        result
+    });
+    tracing::info!(front, "a front has gone");
+    result
+}
+
+fn orders(stream: &UnixStream, engine: &Engine, front: u64) -> std::io::Result<()> {
+    let mut writer = stream.try_clone()?;
+    let mut sequence = 0;
+    while engine.traffic.is_connected(front) && !engine.is_ending() {
+        if let Some(order) = engine.traffic.next_order(front, sequence, LOOK) {
+            sequence = order.sequence;
+            send(&mut writer, &order)?;
+        }
+    }
+    Ok(())
+}

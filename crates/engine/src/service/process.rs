@@ -1,0 +1,196 @@
+//! The application as a process group of its own, that outlives the engine and is found again by its record.
+
+use std::fs;
+use std::io;
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use obnova_release::Stop;
+use rustix::process::Signal;
+
+use crate::api::Problem;
+use crate::durable;
+use crate::installation::Installation;
+use crate::launch::{Record, Start};
+use crate::log;
+use crate::problem;
+use crate::service::{Launch, Running, Service};
+
+/// Past this size the log is put aside when the application starts.
+const LOG_LIMIT: u64 = 10 << 20;
+/// Old logs kept.
+const LOGS_KEPT: u32 = 3;
+/// How long the kernel may take to end a group that was killed.
+const KILL_PATIENCE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(10);
+
+/// Processes of the engine's own.
+pub(super) struct Process {
+    record: PathBuf,
+    log: PathBuf,
+    /// Runs [`launch::run`]: program and first arguments.
+    launcher: Vec<String>,
+    /// Our own child, to be reaped; an adopted one is not ours.
+    child: Mutex<Option<Child>>,
+}
+
+impl Process {
+    pub(super) fn new(installation: &Installation, launcher: Vec<String>) -> Process {
+        Process {
+            record: installation.state_dir.join("service.json"),
+            log: installation.application_log(),
+            launcher,
+            child: Mutex::new(None),
+        }
+    }
+
+    fn child(&self) -> MutexGuard<'_, Option<Child>> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn reap(&self) {
+        let mut child = self.child();
+        if matches!(child.as_mut().map(Child::try_wait), Some(Ok(Some(_)))) {
+            *child = None;
+        }
+    }
+
+    /// The record, when the process that it names is alive.
+    fn alive(&self) -> Option<Record> {
+        self.reap();
+        Record::read(&self.record).filter(Record::is_alive)
+    }
+
+    /// Waits until the process is gone, or `patience` is over.
+    fn wait_gone(&self, patience: Duration) -> bool {
+        let until = Instant::now() + patience;
+        while self.alive().is_some() {
+            if Instant::now() >= until {
+                return false;
+            }
+            sleep(POLL);
+        }
+        true
+    }
+}
+
+impl Service for Process {
+    fn running(&self) -> Option<Running> {
+        serde_json::from_value(self.alive()?.note).ok()
+    }
+
+    fn start(&self, launch: &Launch) -> Result<Running, Problem> {
+        let failed = |detail: String| {
+            Problem::new(problem::START_FAILED)
+                .arg("version", &launch.version)
+                .detail(detail)
+        };
+        let running = Running {
+            version: launch.version.clone(),
+            port: launch.port,
+        };
+        // Whatever an interrupted start left behind must not run beside the new one.
+        Record::finish_off(&self.record).map_err(|error| failed(error.to_string()))?;
+        rotate(&self.log).map_err(|error| failed(error.to_string()))?;
+        let start = Start {
+            record: &self.record,
+            note: serde_json::to_value(&running).map_err(|error| failed(error.to_string()))?,
+            log: &self.log,
+            die_with_parent: false,
+            command: &launch.command,
+            env: &launch.env,
+            directory: &launch.directory,
+        };
+        let child = start
+            .spawn(&self.launcher)
+            .map_err(|error| failed(error.to_string()))?;
+        *self.child() = Some(child);
+        // The record is there once the process is about to become the application, and gone processes leave no doubt.
+        let until = Instant::now() + KILL_PATIENCE;
+        while self.running().is_none() {
+            self.reap();
+            if self.child().is_none() || Instant::now() >= until {
+                return Err(failed(log::tail(&self.log, 20).join("\n")));
+            }
+            sleep(POLL);
+        }
+        Ok(running)
+    }
+
+    fn stop(&self, stop: &Stop, patience: Duration) -> Result<(), Problem> {
+        let Some(record) = self.alive() else {
+            return Record::finish_off(&self.record).map_err(|error| {
+                Problem::new(problem::SYSTEM)
+                    .arg("path", self.record.display())
+                    .detail(error)
+            });
+        };
+        record.signal(signal(stop));
+        if !self.wait_gone(patience.min(Duration::from_secs(stop.seconds))) {
+            tracing::warn!(
+                pid = record.pid,
+                seconds = stop.seconds,
+                "the application did not stop when asked and is killed"
+            );
+        }
+        // Children that it left behind go too: they could still write to the database.
+        record.signal(Signal::KILL);
+        if !self.wait_gone(KILL_PATIENCE) {
+            let version = serde_json::from_value::<Running>(record.note)
+                .map(|running| running.version.to_string());
+            return Err(
+                Problem::new(problem::STOP_FAILED).arg("version", version.unwrap_or_default())
+            );
+        }
+        durable::remove_file(&self.record).map_err(|error| {
+            Problem::new(problem::SYSTEM)
+                .arg("path", self.record.display())
+                .detail(error)
+        })
+    }
+
+    fn launcher(&self) -> &[String] {
+        &self.launcher
+    }
+
+    fn free_port(&self) -> Result<u16, Problem> {
+        let listener =
+            TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
+        Ok(listener
+            .map_err(|error| {
+                Problem::new(problem::SYSTEM)
+                    .arg("path", "127.0.0.1")
+                    .detail(error)
+            })?
+            .port())
+    }
+}
+
+fn signal(stop: &Stop) -> Signal {
+    match stop.signal {
+        obnova_release::Signal::Term => Signal::TERM,
+        obnova_release::Signal::Int => Signal::INT,
+        obnova_release::Signal::Quit => Signal::QUIT,
+    }
+}
+
+/// Puts a log that has grown too large aside, and drops the oldest one.
+fn rotate(log: &Path) -> io::Result<()> {
+    if let Some(parent) = log.parent() {
+        durable::create_dir_all(parent)?;
+    }
+    if fs::metadata(log).is_ok_and(|metadata| metadata.len() > LOG_LIMIT) {
+        let old = |number: u32| log.with_extension(format!("log.{number}"));
+        for number in (1..LOGS_KEPT).rev() {
+            if old(number).exists() {
+                durable::rename(&old(number), &old(number + 1))?;
+            }
+        }
+        durable::rename(log, &old(1))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,227 @@
+use proptest::prelude::*;
+
+use super::*;
+use crate::recovery::{POINT_OF_NO_RETURN, Recovery, decide};
+
+fn event(number: u64, kind: EventKind) -> Event {
+    Event {
+        number,
+        at: Timestamp::UNIX_EPOCH,
+        update: 1,
+        kind,
+    }
+}
+
+fn started() -> EventKind {
+    EventKind::UpdateStarted {
+        from: Version::new(1, 0, 0),
+        to: Version::new(1, 1, 0),
+        then: vec![],
+        hop: 1,
+        actor: "admin".to_owned(),
+    }
+}
+
+const STEPS: [&str; 4] = ["hold", "migrate", POINT_OF_NO_RETURN, "commit"];
+
+/// Any event, in any order: most sequences are nonsense, which the state machine has to refuse without harm.
+fn any_event() -> impl Strategy<Value = EventKind> {
+    let step = prop::sample::select(STEPS.to_vec()).prop_map(str::to_owned);
+    let problem = Problem::new("migration-failed");
+    prop_oneof![
+        Just(started()),
+        step.clone()
+            .prop_map(|step| EventKind::StepStarted { step }),
+        step.clone().prop_map(|step| EventKind::StepFinished {
+            step,
+            took_ms: 1,
+            detail: None
+        }),
+        step.clone().prop_map({
+            let problem = problem.clone();
+            move |step| EventKind::StepFailed {
+                step,
+                problem: problem.clone(),
+            }
+        }),
+        step.clone()
+            .prop_map(|step| EventKind::UndoStarted { step }),
+        step.prop_map(|step| EventKind::UndoFinished { step, took_ms: 1 }),
+        Just(EventKind::Completed { blackout_ms: 1 }),
+        Just(EventKind::RolledBack {
+            problem,
+            blackout_ms: 1
+        }),
+    ]
+}
+
+/// What the engine does after a crash, step by step, until nothing is open.
+fn recover(history: &mut History, mut number: u64) {
+    let mut append = |history: &mut History, kind: EventKind| {
+        number += 1;
+        let id = history.open().map_or(1, |update| update.id);
+        history
+            .apply(&Event {
+                number,
+                at: Timestamp::UNIX_EPOCH,
+                update: id,
+                kind,
+            })
+            .unwrap();
+    };
+    match decide(history.open()) {
+        Recovery::NothingToDo => {}
+        Recovery::RollForward => {
+            let from = STEPS
+                .iter()
+                .position(|step| *step == POINT_OF_NO_RETURN)
+                .unwrap();
+            let done = |history: &History, name: &str| {
+                history
+                    .open()
+                    .unwrap()
+                    .step(name)
+                    .is_some_and(|step| step.status == StepStatus::Done)
+            };
+            for step in &STEPS[from..] {
+                if !done(history, step) {
+                    append(
+                        history,
+                        EventKind::StepStarted {
+                            step: (*step).to_owned(),
+                        },
+                    );
+                    append(
+                        history,
+                        EventKind::StepFinished {
+                            step: (*step).to_owned(),
+                            took_ms: 1,
+                            detail: None,
+                        },
+                    );
+                }
+            }
+            append(history, EventKind::Completed { blackout_ms: 1 });
+        }
+        decision => {
+            let problem = Problem::new("interrupted");
+            if let Recovery::RollBack { step } = decision {
+                let step = step.unwrap_or_default();
+                append(
+                    history,
+                    EventKind::StepFailed {
+                        step,
+                        problem: problem.clone(),
+                    },
+                );
+            }
+            let steps: Vec<String> = history
+                .open()
+                .unwrap()
+                .steps
+                .iter()
+                .rev()
+                .filter(|step| step.status != StepStatus::Undone)
+                .map(|step| step.name.clone())
+                .collect();
+            for step in steps {
+                append(history, EventKind::UndoStarted { step: step.clone() });
+                append(history, EventKind::UndoFinished { step, took_ms: 1 });
+            }
+            append(
+                history,
+                EventKind::RolledBack {
+                    problem,
+                    blackout_ms: 1,
+                },
+            );
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_sequence_of_events_ends_old_or_new(kinds in prop::collection::vec(any_event(), 0..40)) {
+        let mut history = History::default();
+        let mut number = 0;
+        for kind in kinds {
+            let before = history.clone();
+            let update = match &kind { EventKind::UpdateStarted { .. } => history.next_id(), _ => history.updates().last().map_or(1, |u| u.id) };
+            let event = Event { number: number + 1, at: Timestamp::UNIX_EPOCH, update, kind };
+            match history.apply(&event) {
+                Ok(()) => number += 1,
+                Err(_) => prop_assert_eq!(&before.updates, &history.updates, "a refused event must change nothing"),
+            }
+        }
+        recover(&mut history, number);
+        prop_assert!(history.open().is_none());
+        for update in history.updates() {
+            match update.direction {
+                Direction::Completed => prop_assert!(update.steps.iter().all(|s| s.status == StepStatus::Done)),
+                Direction::RolledBack => prop_assert!(update.steps.iter().all(|s| s.status == StepStatus::Undone)),
+                other => prop_assert!(false, "{:?}", other),
+            }
+        }
+    }
+}
+
+#[test]
+fn an_update_interrupted_before_requests_were_let_through_is_undone() {
+    let history = History::of(&[
+        event(1, started()),
+        event(
+            2,
+            EventKind::StepStarted {
+                step: "migrate".into(),
+            },
+        ),
+    ])
+    .unwrap();
+    assert_eq!(
+        decide(history.open()),
+        Recovery::RollBack {
+            step: Some("migrate".into())
+        }
+    );
+}
+
+#[test]
+fn an_update_interrupted_while_letting_requests_through_is_finished() {
+    let step = POINT_OF_NO_RETURN.to_owned();
+    let history = History::of(&[
+        event(1, started()),
+        event(2, EventKind::StepStarted { step }),
+    ])
+    .unwrap();
+    assert_eq!(decide(history.open()), Recovery::RollForward);
+}
+
+#[test]
+fn a_version_that_failed_and_later_succeeded_has_not_failed() {
+    let version = Version::new(1, 1, 0);
+    let problem = Problem::new("unhealthy");
+    let mut events = vec![
+        event(1, started()),
+        event(
+            2,
+            EventKind::StepFailed {
+                step: "check".into(),
+                problem: problem.clone(),
+            },
+        ),
+        event(
+            3,
+            EventKind::RolledBack {
+                problem,
+                blackout_ms: 0,
+            },
+        ),
+    ];
+    assert!(History::of(&events).unwrap().failed_before(&version));
+    let mut again = event(4, started());
+    again.update = 2;
+    let mut completed = event(5, EventKind::Completed { blackout_ms: 1 });
+    completed.update = 2;
+    events.extend([again, completed]);
+    assert!(!History::of(&events).unwrap().failed_before(&version));
+}

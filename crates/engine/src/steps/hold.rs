@@ -1,0 +1,52 @@
+//! Holds new requests in the fronts and lets those under way finish.
+
+use std::time::Duration;
+
+use crate::api::{Problem, Unit};
+use crate::durable;
+use crate::problem;
+use crate::step::{Context, Step};
+
+/// See the module.
+pub(super) struct Hold;
+
+impl Step for Hold {
+    fn name(&self) -> &'static str {
+        "hold"
+    }
+
+    fn plan(&self, cx: &Context) -> String {
+        format!(
+            "at most {} requests for {} s",
+            cx.hold.requests, cx.hold.seconds
+        )
+    }
+
+    fn run(&self, cx: &Context) -> Result<Option<String>, Problem> {
+        let patience = cx.at_most(Duration::from_secs(cx.hold.drain_seconds));
+        let progress = |under_way| (cx.progress)(0, under_way, Unit::Requests);
+        let left = cx
+            .traffic
+            .hold(cx.hold, Some(cx.to.clone()), patience, &progress);
+        Ok((left > 0).then(|| format!("{left} requests did not finish in time")))
+    }
+
+    /// Undone last but for what came before it: the version before is up and healthy again.
+    fn undo(&self, cx: &Context) -> Result<(), Problem> {
+        let running = cx
+            .service
+            .running()
+            .ok_or_else(|| Problem::new(problem::START_FAILED).arg("version", cx.from))?;
+        // From the next line on users write again: going back to the copies once more would lose that.
+        let protected = cx.protected();
+        if protected.exists() {
+            durable::rename(&protected, &cx.used()).map_err(|error| {
+                Problem::new(problem::SYSTEM)
+                    .arg("path", protected.display())
+                    .detail(error)
+            })?;
+        }
+        cx.traffic.pass(running.address());
+        Ok(())
+    }
+}

@@ -1,0 +1,27 @@
+//! Puts the database in a safe place. Undoing returns it from there.
+
+use crate::api::Problem;
+use crate::step::{Context, Step};
+
+/// See the module.
+pub(super) struct ProtectDatabase;
+
+impl Step for ProtectDatabase {
+    fn name(&self) -> &'static str {
+        "protect_database"
+    }
+
+    fn plan(&self, cx: &Context) -> String {
+        format!("{}, {} bytes", cx.database.describe(), cx.database.size())
+    }
+
+    fn run(&self, cx: &Context) -> Result<Option<String>, Problem> {
+        cx.database
+            .protect(&cx.protected().join("database"))
+            .map(Some)
+    }
+
+    fn undo(&self, cx: &Context) -> Result<(), Problem> {
+        cx.database.restore(&cx.protected().join("database"))
+    }
+}

@@ -1,0 +1,56 @@
+//! Puts the data files in a safe place. Undoing returns them from there.
+
+use crate::api::{Problem, Unit};
+use crate::files::Files;
+use crate::problem;
+use crate::step::{Context, Step};
+
+/// See the module.
+pub(super) struct ProtectFiles;
+
+impl Step for ProtectFiles {
+    fn name(&self) -> &'static str {
+        "protect_files"
+    }
+
+    fn plan(&self, cx: &Context) -> String {
+        let directories = cx
+            .installation
+            .data
+            .directories
+            .iter()
+            .map(|directory| directory.display().to_string());
+        directories.collect::<Vec<_>>().join(", ")
+    }
+
+    fn run(&self, cx: &Context) -> Result<Option<String>, Problem> {
+        let mut progress = |files, _| (cx.progress)(files, 0, Unit::Files);
+        let except = cx.database.files();
+        let (files, bytes) = files(cx, &except)
+            .protect(&cx.protected().join("files"), &mut progress)
+            .map_err(|error| {
+                Problem::new(problem::PROTECTION_FAILED)
+                    .arg("path", self.plan(cx))
+                    .detail(error)
+            })?;
+        Ok(Some(format!("{files} files, {bytes} bytes")))
+    }
+
+    fn undo(&self, cx: &Context) -> Result<(), Problem> {
+        let except = cx.database.files();
+        files(cx, &except)
+            .restore(&cx.protected().join("files"))
+            .map_err(|error| {
+                Problem::new(problem::SYSTEM)
+                    .arg("path", self.plan(cx))
+                    .detail(error)
+            })
+    }
+}
+
+fn files<'a>(cx: &'a Context, except: &'a [std::path::PathBuf]) -> Files<'a> {
+    Files {
+        directories: &cx.installation.data.directories,
+        except,
+    }
+}

@@ -1,0 +1,31 @@
+//! Lets requests through to the new version. Its record is the point of no return: once it is on disk, requests may have been
+//! answered by the new version, so an interrupted update is finished, never undone.
+
+use crate::api::Problem;
+use crate::application;
+use crate::recovery::POINT_OF_NO_RETURN;
+use crate::step::{Context, Step};
+
+/// See the module.
+pub(super) struct ReleaseTraffic;
+
+impl Step for ReleaseTraffic {
+    fn name(&self) -> &'static str {
+        POINT_OF_NO_RETURN
+    }
+
+    fn plan(&self, _cx: &Context) -> String {
+        "from here on there is no automatic way back".to_owned()
+    }
+
+    fn run(&self, cx: &Context) -> Result<Option<String>, Problem> {
+        // Just verified; after a crash of the whole machine it has to be started again.
+        let running = application::ensure_running(cx.installation, cx.database, cx.service, cx.to)?;
+        cx.traffic.pass(running.address());
+        Ok(None)
+    }
+
+    fn undo(&self, _cx: &Context) -> Result<(), Problem> {
+        Ok(())
+    }
+}

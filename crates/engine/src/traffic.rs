@@ -1,0 +1,235 @@
+//! Orders to the fronts, and their reports.
+//!
+//! An order is in force for an update only when every connected front has reported it. A front that is not connected lets
+//! nothing through: it holds until it has an order, and one that connects gets the order of the moment.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use semver::Version;
+
+use crate::api::{HoldLimits, TrafficMode, TrafficOrder, TrafficReport};
+
+/// The order of the moment and who has it.
+pub struct Traffic {
+    inner: Mutex<Inner>,
+    changed: Condvar,
+}
+
+struct Inner {
+    order: TrafficOrder,
+    fronts: HashMap<u64, Option<TrafficReport>>,
+    next_front: u64,
+}
+
+impl Traffic {
+    /// Holds, until told otherwise.
+    pub fn holding(limits: HoldLimits) -> Traffic {
+        let order = TrafficOrder {
+            sequence: 1,
+            mode: TrafficMode::Hold { limits, to: None },
+        };
+        Traffic {
+            inner: Mutex::new(Inner {
+                order,
+                fronts: HashMap::new(),
+                next_front: 1,
+            }),
+            changed: Condvar::new(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn order(&self, mode: TrafficMode) -> u64 {
+        let mut inner = self.lock();
+        if inner.order.mode != mode {
+            inner.order = TrafficOrder {
+                sequence: inner.order.sequence + 1,
+                mode,
+            };
+            self.changed.notify_all();
+        }
+        inner.order.sequence
+    }
+
+    /// Lets requests through to this address.
+    pub fn pass(&self, upstream: SocketAddr) {
+        self.order(TrafficMode::Pass { upstream });
+    }
+
+    /// Holds new requests and waits until those under way are answered, or until `patience` is over. Returns how many are
+    /// still under way; `progress` is told while it waits.
+    pub fn hold(
+        &self,
+        limits: HoldLimits,
+        to: Option<Version>,
+        patience: Duration,
+        progress: &dyn Fn(u64),
+    ) -> u64 {
+        let sequence = self.order(TrafficMode::Hold { limits, to });
+        let until = Instant::now() + patience;
+        let mut inner = self.lock();
+        loop {
+            let under_way = inner.under_way(sequence);
+            let left = until.saturating_duration_since(Instant::now());
+            match under_way {
+                Some(0) => return 0,
+                _ if left.is_zero() => return under_way.unwrap_or(0),
+                _ => {}
+            }
+            progress(under_way.unwrap_or(0));
+            inner = match self
+                .changed
+                .wait_timeout(inner, left.min(Duration::from_millis(200)))
+            {
+                Ok((inner, _)) => inner,
+                Err(poisoned) => poisoned.into_inner().0,
+            };
+        }
+    }
+
+    /// Where requests go, if they are let through.
+    pub fn upstream(&self) -> Option<SocketAddr> {
+        match self.lock().order.mode {
+            TrafficMode::Pass { upstream } => Some(upstream),
+            TrafficMode::Hold { .. } => None,
+        }
+    }
+
+    /// A front has connected; the number names it.
+    pub fn connect(&self) -> u64 {
+        let mut inner = self.lock();
+        let front = inner.next_front;
+        inner.next_front += 1;
+        inner.fronts.insert(front, None);
+        front
+    }
+
+    /// A front has gone: whatever was under way in it has gone with it.
+    pub fn disconnect(&self, front: u64) {
+        self.lock().fronts.remove(&front);
+        self.changed.notify_all();
+    }
+
+    /// A front says how it stands.
+    pub fn report(&self, front: u64, report: TrafficReport) {
+        if let Some(entry) = self.lock().fronts.get_mut(&front) {
+            *entry = Some(report);
+        }
+        self.changed.notify_all();
+    }
+
+    /// The next order after the one with this number; `None` when none comes within `patience` or the front is gone.
+    pub fn next_order(&self, front: u64, after: u64, patience: Duration) -> Option<TrafficOrder> {
+        let inner = self.lock();
+        let waiting =
+            |inner: &mut Inner| inner.order.sequence <= after && inner.fronts.contains_key(&front);
+        let (inner, _) = self
+            .changed
+            .wait_timeout_while(inner, patience, waiting)
+            .unwrap_or_else(PoisonError::into_inner);
+        (inner.order.sequence > after && inner.fronts.contains_key(&front))
+            .then(|| inner.order.clone())
+    }
+
+    /// Whether this front is still counted.
+    pub fn is_connected(&self, front: u64) -> bool {
+        self.lock().fronts.contains_key(&front)
+    }
+}
+
+impl Inner {
+    /// Requests under way in all fronts, or `None` while one of them has not reported the order.
+    fn under_way(&self, sequence: u64) -> Option<u64> {
+        let reports = self
+            .fronts
+            .values()
+            .map(|report| report.filter(|report| report.sequence >= sequence));
+        reports
+            .map(|report| report.map(|report| report.in_flight))
+            .sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUICK: Duration = Duration::from_millis(50);
+
+    #[test]
+    fn without_a_front_holding_is_at_once_in_force() {
+        let traffic = Traffic::holding(HoldLimits::default());
+        traffic.pass("127.0.0.1:1".parse().unwrap());
+        assert_eq!(
+            traffic.hold(
+                HoldLimits::default(),
+                None,
+                Duration::from_secs(60),
+                &|_| ()
+            ),
+            0
+        );
+    }
+
+    #[test]
+    fn holding_waits_for_a_front_that_has_not_reported() {
+        let traffic = Traffic::holding(HoldLimits::default());
+        traffic.pass("127.0.0.1:1".parse().unwrap());
+        let front = traffic.connect();
+        let started = Instant::now();
+        traffic.hold(HoldLimits::default(), None, QUICK, &|_| ());
+        assert!(started.elapsed() >= QUICK);
+        let sequence = traffic.next_order(front, 0, QUICK).unwrap().sequence;
+        traffic.report(
+            front,
+            TrafficReport {
+                sequence,
+                in_flight: 3,
+                held: 0,
+            },
+        );
+        assert_eq!(traffic.hold(HoldLimits::default(), None, QUICK, &|_| ()), 3);
+        traffic.report(
+            front,
+            TrafficReport {
+                sequence,
+                in_flight: 0,
+                held: 9,
+            },
+        );
+        assert_eq!(
+            traffic.hold(
+                HoldLimits::default(),
+                None,
+                Duration::from_secs(60),
+                &|_| ()
+            ),
+            0
+        );
+    }
+
+    #[test]
+    fn a_report_about_an_older_order_does_not_count() {
+        let traffic = Traffic::holding(HoldLimits::default());
+        traffic.pass("127.0.0.1:1".parse().unwrap());
+        let front = traffic.connect();
+        let sequence = traffic.next_order(front, 0, QUICK).unwrap().sequence;
+        traffic.report(
+            front,
+            TrafficReport {
+                sequence,
+                in_flight: 0,
+                held: 0,
+            },
+        );
+        let started = Instant::now();
+        traffic.hold(HoldLimits::default(), None, QUICK, &|_| ());
+        assert!(started.elapsed() >= QUICK);
+    }
+}

@@ -1,0 +1,268 @@
+//! Runs the steps of one update, and undoes them: the journal is written before every act.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use crate::api::{EventKind, Problem, StepStatus, UpdateId};
+use crate::hub::Hub;
+use crate::journal::JournalError;
+use crate::problem;
+use crate::recovery::POINT_OF_NO_RETURN;
+use crate::state::{Direction, Update};
+use crate::step::{Context, Step, chain};
+use crate::steps::SERVER;
+
+/// Longest pause between two tries of something that must succeed in the end.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
+
+/// How an update ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The new version serves.
+    Completed,
+    /// All is as before.
+    RolledBack,
+    /// The engine is to end; the next one goes on from the journal.
+    Interrupted,
+}
+
+/// Runs all steps, or those that an interrupted update has not finished; undoes everything when one fails before the point
+/// of no return.
+pub fn forwards(hub: &Hub, cx: &mut Context, deadline: Duration) -> End {
+    for step in SERVER {
+        if status(hub, cx.update, *step) == Some(StepStatus::Done) {
+            continue;
+        }
+        let past_return = is_past_return(hub);
+        match run(hub, cx, *step) {
+            Ok(()) => {}
+            Err(_) if cx.cancelled.load(Ordering::Relaxed) => return End::Interrupted,
+            Err(problem)
+                if past_return || step.name() == POINT_OF_NO_RETURN && is_past_return(hub) =>
+            {
+                if !insist(hub, cx, *step, problem) {
+                    return End::Interrupted;
+                }
+            }
+            Err(problem) => {
+                return back(hub, cx, Some((*step, problem)));
+            }
+        }
+        if step.name() == "hold" {
+            cx.deadline = Some(Instant::now() + deadline);
+        }
+        if step.name() == POINT_OF_NO_RETURN {
+            cx.deadline = None;
+        }
+    }
+    let blackout_ms = blackout(hub, cx.update, true);
+    match must(cx, || {
+        hub.append(cx.update, EventKind::Completed { blackout_ms })
+    }) {
+        true => End::Completed,
+        false => End::Interrupted,
+    }
+}
+
+/// Undoes every step that was begun, newest first, trying each until it is undone. Traffic is held until the version before
+/// serves again.
+///
+/// A journal that cannot be written does not keep the version before from coming back: its records are made up for at the
+/// end. Should the engine die before that, all of this is done again, which is harmless, since `hold` puts the protected
+/// copies out of reach before it lets requests through.
+pub fn back(hub: &Hub, cx: &Context, failure: Option<(&dyn Step, Problem)>) -> End {
+    let mut records = Records {
+        hub,
+        update: cx.update,
+        owed: Vec::new(),
+    };
+    let problem = match failure {
+        Some((step, problem)) => {
+            tracing::warn!(
+                update = cx.update,
+                step = step.name(),
+                code = problem.code,
+                "the update is undone"
+            );
+            records.write(EventKind::StepFailed {
+                step: step.name().to_owned(),
+                problem: problem.clone(),
+            });
+            problem
+        }
+        None => hub
+            .with_history(|history| history.open().and_then(|update| update.problem.clone()))
+            .unwrap_or_else(|| Problem::new(problem::INTERRUPTED)),
+    };
+    for step in begun(hub, cx.update) {
+        let name = step.name().to_owned();
+        let began = Instant::now();
+        records.write(EventKind::UndoStarted { step: name.clone() });
+        if !must(cx, || step.undo(cx)) {
+            return End::Interrupted;
+        }
+        records.write(EventKind::UndoFinished {
+            step: name,
+            took_ms: milliseconds(began),
+        });
+    }
+    let blackout_ms = blackout(hub, cx.update, false);
+    records.write(EventKind::RolledBack {
+        problem,
+        blackout_ms,
+    });
+    if !must(cx, || records.settle()) {
+        return End::Interrupted;
+    }
+    // Used up; a failed attempt to remove it is made good by the next update's `clean`.
+    if let Err(error) = crate::durable::remove_dir_all(&cx.used()) {
+        tracing::warn!(%error, "the protected copy could not be removed");
+    }
+    End::RolledBack
+}
+
+/// The steps to undo, newest first.
+fn begun(hub: &Hub, update: UpdateId) -> Vec<&'static dyn Step> {
+    let undone =
+        |step: &&&dyn Step| matches!(status(hub, update, **step), None | Some(StepStatus::Undone));
+    SERVER
+        .iter()
+        .rev()
+        .filter(|step| !undone(step))
+        .copied()
+        .collect()
+}
+
+/// Records of an undoing, in order; what the journal refuses is owed.
+struct Records<'a> {
+    hub: &'a Hub,
+    update: UpdateId,
+    owed: Vec<EventKind>,
+}
+
+impl Records<'_> {
+    fn write(&mut self, kind: EventKind) {
+        self.owed.push(kind);
+        if let Err(error) = self.settle() {
+            tracing::error!(
+                error = chain(&error),
+                owed = self.owed.len(),
+                "the journal cannot be written; undoing goes on"
+            );
+        }
+    }
+
+    fn settle(&mut self) -> Result<(), JournalError> {
+        while let Some(kind) = self.owed.first() {
+            self.hub.append(self.update, kind.clone())?;
+            self.owed.remove(0);
+        }
+        Ok(())
+    }
+}
+
+fn run(hub: &Hub, cx: &Context, step: &dyn Step) -> Result<(), Problem> {
+    cx.may_go_on(step.name())?;
+    let name = step.name().to_owned();
+    let began = Instant::now();
+    hub.append(cx.update, EventKind::StepStarted { step: name.clone() })
+        .map_err(|error| journal(&error))?;
+    let detail = step.run(cx)?;
+    let took_ms = milliseconds(began);
+    hub.append(
+        cx.update,
+        EventKind::StepFinished {
+            step: name,
+            took_ms,
+            detail,
+        },
+    )
+    .map_err(|error| journal(&error))?;
+    Ok(())
+}
+
+/// Past the point of no return the only way is on: tries the step again until it succeeds or the engine is to end.
+fn insist(hub: &Hub, cx: &Context, step: &dyn Step, mut problem: Problem) -> bool {
+    let mut pause = Duration::from_millis(100);
+    loop {
+        tracing::error!(
+            step = step.name(),
+            code = problem.code,
+            detail = problem.detail,
+            "trying again"
+        );
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
+        if cx.cancelled.load(Ordering::Relaxed) {
+            return false;
+        }
+        match run(hub, cx, step) {
+            Ok(()) => return true,
+            Err(again) => problem = again,
+        }
+    }
+}
+
+/// Tries until it succeeds, or the engine is to end (`false`): undoing and its records have no alternative.
+fn must<T, E: std::fmt::Debug>(cx: &Context, mut act: impl FnMut() -> Result<T, E>) -> bool {
+    let mut pause = Duration::from_millis(100);
+    while let Err(error) = act() {
+        tracing::error!(?error, "trying again");
+        if cx.cancelled.load(Ordering::Relaxed) {
+            return false;
+        }
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+    true
+}
+
+fn status(hub: &Hub, update: UpdateId, step: &dyn Step) -> Option<StepStatus> {
+    hub.with_history(|history| {
+        let update = history.open().filter(|open| open.id == update)?;
+        update.step(step.name()).map(|step| step.status)
+    })
+}
+
+fn is_past_return(hub: &Hub) -> bool {
+    let past = |update: &Update| {
+        update.direction == Direction::Forwards && update.step(POINT_OF_NO_RETURN).is_some()
+    };
+    hub.with_history(|history| history.open().is_some_and(past))
+}
+
+/// Milliseconds in which requests were held: from the record of `hold` to that of letting them through again.
+fn blackout(hub: &Hub, update: UpdateId, completed: bool) -> u64 {
+    let mut began: Option<Timestamp> = None;
+    for event in hub.events_of(update) {
+        match &event.kind {
+            EventKind::StepStarted { step } if step == "hold" => began = began.or(Some(event.at)),
+            EventKind::StepFinished { step, .. } if completed && step == POINT_OF_NO_RETURN => {
+                return since(began, event.at);
+            }
+            EventKind::UndoFinished { step, .. } if step == "hold" => {
+                return since(began, event.at);
+            }
+            _ => {}
+        }
+    }
+    since(began, Timestamp::now())
+}
+
+fn since(began: Option<Timestamp>, end: Timestamp) -> u64 {
+    began.map_or(0, |began| {
+        u64::try_from(end.duration_since(began).as_millis()).unwrap_or(0)
+    })
+}
+
+fn milliseconds(began: Instant) -> u64 {
+    u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+fn journal(error: &JournalError) -> Problem {
+    Problem::new(problem::SYSTEM)
+        .arg("path", "journal.jsonl")
+        .detail(chain(error))
+}

@@ -1,0 +1,63 @@
+//! One file a command, and the list of them.
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::path::Path;
+use std::process::ExitCode;
+
+use obnova_engine::client::Client;
+use obnova_engine::launch as launching;
+
+use crate::cli::Command;
+use crate::output::Output;
+
+mod check;
+mod history;
+mod install;
+mod plan;
+mod recover;
+pub mod release;
+mod report;
+mod roles;
+mod setup;
+mod status;
+mod up;
+
+/// The first argument of a process that is to become the application.
+pub const LAUNCH: &str = "launch";
+
+/// Runs a command.
+///
+/// # Errors
+/// It failed; [`Output::error`] prints why.
+pub fn run(command: Command, state: &Path, output: &Output) -> anyhow::Result<ExitCode> {
+    let client = Client::new(state);
+    match command {
+        Command::Up => up::run(state),
+        Command::Engine => roles::engine(state),
+        Command::Center => roles::center(state),
+        Command::Front => roles::front(state),
+        Command::Setup { version } => setup::run(state, version, output),
+        Command::Status => block_on(status::run(&client, output)),
+        Command::Check => block_on(check::run(&client, output)),
+        Command::Plan { version } => block_on(plan::run(&client, version, output)),
+        Command::Install { version, insist } => block_on(install::run(&client, version, insist, output)),
+        Command::History => block_on(history::run(&client, output)),
+        Command::Report { update } => block_on(report::run(&client, update, output)),
+        Command::Recover => block_on(recover::run(&client, output)),
+        Command::Release(args) => release::run(args, output.json).map(|()| ExitCode::SUCCESS),
+    }
+}
+
+/// Becomes the application or a migration.
+pub fn launch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    if let Some(plan) = launching::parse(arguments) {
+        let error = launching::run(&plan);
+        eprintln!("{error}");
+    }
+    ExitCode::FAILURE
+}
+
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
