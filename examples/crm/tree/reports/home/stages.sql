@@ -1,0 +1,3 @@
+SELECT stage, count(*) AS deals, sum(amount) AS amount
+FROM deal
+GROUP BY stage
