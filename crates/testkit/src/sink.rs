@@ -111,10 +111,7 @@ impl Sink {
             .with_context(|| format!("cannot listen on port {}", options.port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        if let Some(directory) = &options.directory {
-            std::fs::create_dir_all(directory)?;
-        }
-        let shared = Arc::new(Shared::new(options.directory));
+        let shared = Arc::new(Shared::new(options.directory)?);
         let server = connection::Server {
             shared: shared.clone(),
             acceptor: identity.map(|i| i.acceptor),
@@ -217,15 +214,21 @@ struct State {
     refuse: (usize, u16),
     refused_recipients: Vec<(String, u16)>,
     unanswered: usize,
+    last_file: u64,
 }
 
 impl Shared {
-    fn new(directory: Option<PathBuf>) -> Self {
-        Self {
-            state: Mutex::default(),
+    fn new(directory: Option<PathBuf>) -> Result<Self> {
+        let mut state = State::default();
+        if let Some(directory) = &directory {
+            std::fs::create_dir_all(directory)?;
+            state.last_file = last_file(directory)?;
+        }
+        Ok(Self {
+            state: Mutex::new(state),
             arrived: watch::Sender::new(0),
             directory,
-        }
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -251,7 +254,9 @@ impl Shared {
     fn keep(&self, mail: Received) -> Result<bool> {
         let mut state = self.lock();
         if let Some(directory) = &self.directory {
-            store(directory, &mail)?;
+            let number = state.last_file + 1;
+            store(&directory.join(format!("{number:06}.eml")), &mail)?;
+            state.last_file = number;
         }
         state.messages.push(mail);
         let answer = state.unanswered == 0;
@@ -263,8 +268,8 @@ impl Shared {
     }
 }
 
-/// Writes `<number>.eml`, the envelope in front as a delivering server would. Numbers go on after those of earlier runs.
-fn store(directory: &Path, mail: &Received) -> Result<()> {
+/// The highest number among files of earlier runs, so that theirs are not overwritten.
+fn last_file(directory: &Path) -> Result<u64> {
     let mut last = 0;
     for entry in std::fs::read_dir(directory)? {
         let path = entry?.path();
@@ -273,12 +278,17 @@ fn store(directory: &Path, mail: &Received) -> Result<()> {
             .and_then(|stem| stem.to_str()?.parse().ok());
         last = last.max(number.unwrap_or(0));
     }
+    Ok(last)
+}
+
+/// Writes the mail with its envelope in front, as a delivering server would.
+fn store(file: &Path, mail: &Received) -> Result<()> {
     let mut content = format!("Return-Path: <{}>\r\n", mail.from).into_bytes();
     for recipient in &mail.to {
         content.extend_from_slice(format!("Delivered-To: {recipient}\r\n").as_bytes());
     }
     content.extend_from_slice(&mail.raw);
-    std::fs::write(directory.join(format!("{:06}.eml", last + 1)), content)?;
+    std::fs::write(file, content)?;
     Ok(())
 }
 

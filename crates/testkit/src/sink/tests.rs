@@ -117,3 +117,60 @@ fn its_port_is_free_again_once_it_is_dropped() {
     };
     assert_eq!(Sink::with(options).unwrap().port(), port);
 }
+
+#[tokio::test]
+async fn a_connection_is_encrypted_with_a_certificate_that_can_be_trusted() {
+    use std::sync::Arc;
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
+    use tokio_rustls::TlsConnector;
+    use tokio_rustls::rustls::crypto::aws_lc_rs;
+    use tokio_rustls::rustls::pki_types::{CertificateDer, pem::PemObject};
+    use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+
+    let options = SinkOptions {
+        starttls: true,
+        login: Some(("obnova".to_owned(), "secret".to_owned())),
+        ..SinkOptions::default()
+    };
+    let sink = Sink::with(options).unwrap();
+    // Without encryption no password is taken.
+    let plain = ["EHLO t\r\n", "AUTH PLAIN AG9ibm92YQBzZWNyZXQ=\r\n"];
+    assert_eq!(say(&sink, &plain)[2], "503");
+
+    let mut roots = RootCertStore::empty();
+    let authority = sink.certificate_pem().unwrap().as_bytes();
+    roots
+        .add(CertificateDer::from_pem_slice(authority).unwrap())
+        .unwrap();
+    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let stream = tokio::net::TcpStream::connect(("127.0.0.1", sink.port()))
+        .await
+        .unwrap();
+    let mut stream = BufStream::new(stream);
+    let mut line = String::new();
+    for command in ["EHLO t\r\n", "STARTTLS\r\n"] {
+        stream.write_all(command.as_bytes()).await.unwrap();
+        stream.flush().await.unwrap();
+    }
+    while !line.contains("Ready to start TLS") {
+        stream.read_line(&mut line).await.unwrap();
+    }
+    let mut encrypted = BufStream::new(
+        TlsConnector::from(Arc::new(config))
+            .connect("localhost".try_into().unwrap(), stream.into_inner())
+            .await
+            .unwrap(),
+    );
+    let commands = "EHLO t\r\nAUTH PLAIN AG9ibm92YQBzZWNyZXQ=\r\n";
+    encrypted.write_all(commands.as_bytes()).await.unwrap();
+    encrypted.flush().await.unwrap();
+    line.clear();
+    while !line.contains("235 ") {
+        assert_ne!(encrypted.read_line(&mut line).await.unwrap(), 0, "{line}");
+    }
+    assert!(line.contains("AUTH PLAIN LOGIN"), "{line}");
+}
