@@ -58,7 +58,7 @@ struct Migrate {
     #[arg(long)]
     to: u32,
     /// Fail, half-way through a change, when this step is reached.
-    #[arg(long)]
+    #[arg(long, alias = "fail-after")]
     fail_at: Option<u32>,
     /// Milliseconds to wait in the middle of each step.
     #[arg(long, default_value_t = 0)]
