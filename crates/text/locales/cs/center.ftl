@@ -1,1 +1,364 @@
 # Area: center
+# The pages of the Administration Centre.
+
+nav-contents = Obsah
+nav-menu = Nabídka
+nav-running = Probíhá aktualizace
+
+# Welcome
+welcome-title = Vítejte
+welcome-no-version = Verze není právě známa.
+welcome-open = Otevřít { $name }
+welcome-centre = Administrační centrum
+state-serving = V provozu
+state-serving-text = Aplikace běží a odpovídá.
+state-updating = Probíhá aktualizace
+state-updating-text = Aplikace se právě aktualizuje. Požadavky na chvíli čekají a pak se samy dokončí.
+state-rolling-back = Vrací se předchozí verze
+state-rolling-back-text = Aktualizace se nezdařila a aplikace se vrací do stavu před ní.
+state-stopped = Aplikace neběží
+state-stopped-text = Aplikace právě neodpovídá. Správce zjistí více v Administračním centru.
+state-unreachable = Stav není znám
+state-unreachable-text = Aktualizační služba neodpovídá, proto není znám ani stav aplikace. Aplikace sama může běžet dál.
+
+# Sign-in and set-up
+sign-in-lead = Administrační centrum aplikace { $name } je pro správce.
+sign-in-wrong = E-mail nebo heslo nesouhlasí, nebo uživatel není správce.
+sign-in-wait = Příliš mnoho neúspěšných pokusů. Zkuste to znovu nejdříve za { $minutes } minut.
+setup-title = První správce
+setup-lead = Administrační centrum ještě nemá správce. Kdo má přístup k serveru, vytvoří prvního zde.
+setup-code = Jednorázový kód
+setup-code-hint = Najdete ho na serveru v souboru
+setup-create = Vytvořit správce
+setup-wrong-code = Kód nesouhlasí. Opište ho přesně ze souboru na serveru.
+setup-wait = Příliš mnoho pokusů s chybným kódem. Zkuste to znovu za čtvrt hodiny.
+password-again = Heslo znovu
+password-hint = Nejméně 10 znaků. Dlouhá věta je lepší než krátká změť znaků.
+password-short = Heslo musí mít alespoň 10 znaků.
+password-differs = Hesla se neshodují.
+
+# Errors
+error-not-found-title = Stránka neexistuje
+error-not-found-text = Na této adrese nic není. Možná byla položka mezitím odebrána.
+error-forbidden-title = Požadavek byl odmítnut
+error-forbidden-text = Formulář nepatří k vašemu přihlášení nebo přišel z jiné stránky. Vraťte se, načtěte stránku znovu a opakujte akci.
+error-malformed-title = Požadavku nelze rozumět
+error-malformed-text = V požadavku něco chybí nebo nemá správný tvar. Vraťte se a zkuste to znovu.
+error-too-large-title = Soubor je příliš velký
+error-too-large-text = Najednou lze poslat nejvýše 16 MB.
+error-engine-title = Aktualizační služba neodpovídá
+error-engine-text = Administrační centrum běží, ale nemůže se spojit s aktualizační službou (engine). Aplikace sama může běžet dál.
+error-internal-title = Něco se nezdařilo
+error-internal-text = Chyba je na straně Administračního centra a je zapsána v jeho protokolu. Nic se nezměnilo. Zkuste to znovu.
+error-to-updates = Na Aktualizace
+error-to-start = Na úvodní stránku
+
+# Problems
+problem-what = Co se stalo
+problem-state = Stav vašich dat
+problem-do = Co udělat
+problem-detail = Podrobnosti pro odborníka
+
+# Updates
+updates-title = Aktualizace
+updates-checking = Zjišťuji, zda existuje novější verze…
+updates-refresh = Zkontrolovat znovu
+updates-found = K dispozici je verze { $version }.
+updates-nothing-newer = Novější verze není k dispozici.
+updates-check-failed = Kontrola se nezdařila.
+updates-known-from-before = Níže je to, co bylo známo z dřívějška.
+updates-metadata-expires = Podpisy v repozitáři vydání přestanou platit { $at }. Pokud je dodavatel neobnoví, nepůjde instalovat.
+updates-installed = Nainstalovaná verze
+updates-offered = Nabízená verze
+updates-route-why = Na nabízenou verzi se přechází po zastávkách. Všechny se nainstalují jedním kliknutím, jedna po druhé:
+updates-obstacles = Teď ji nainstalovat nelze:
+updates-install = Nainstalovat { $version }
+updates-insist = Přesto nainstalovat…
+updates-plan = Co přesně se provede
+updates-download = ke stažení nejvýše { $size }
+updates-checked = zjištěno { $at }
+updates-current = Máte nejnovější verzi.
+updates-never-checked = Repozitář vydání ještě nebyl dotázán.
+updates-notes = Co je nového
+updates-no-notes = K této verzi dodavatel nic nenapsal.
+
+# Install
+install-title = Instalace
+install-plan = Co se provede
+install-question = Nainstalovat verzi { $version }?
+install-what-happens = Uživatelé dostanou informační e-mail. Data se zajistí, aplikace { $name } se na chvíli pozdrží, převede na novou verzi a po kontrole zase pustí.
+install-if-it-fails = Kdyby se cokoli nezdařilo, vše se samo vrátí přesně do stavu před aktualizací.
+install-insist-text = Tato verze tu už jednou selhala. Pokud se příčina nezměnila, selže znovu a vše se opět vrátí.
+install-start = Nainstalovat
+install-refused = Aktualizaci nelze spustit
+install-disk-needed = Potřebné místo na disku
+install-disk-free = Volné místo na disku
+install-steps = Kroky
+
+# Progress
+progress-kicker = Probíhá aktualizace
+progress-updating = Instaluje se verze { $to }
+progress-updating-lead = { $name } přechází z verze { $from }. Spustil(a): { $actor }.
+progress-rolling-back = Vrací se verze { $from }
+progress-rolling-back-lead = Instalace verze { $to } se nezdařila. Vše se vrací přesně do stavu před ní.
+progress-undoing = Nemusíte nic dělat; všechny provedené kroky se právě vracejí.
+progress-overall = Hotové kroky
+progress-steps = { $done } z { $total } kroků hotovo
+progress-elapsed = běží { $time }
+progress-bytes = { $done } z { $total }
+progress-files = { $done } z { $total } souborů
+progress-requests = zbývá dokončit požadavků: { $total }, dokončeno { $done }
+progress-so-far = zatím { $done }
+progress-said = Krok { $number } z { $total }: { $step }
+progress-said-undo = Vrací se krok { $number } z { $total }: { $step }
+progress-lost = Spojení s Administračním centrem je přerušeno
+progress-lost-text = Aktualizace na serveru pokračuje. Stránka se sama znovu připojí.
+progress-engine-away = Aktualizační služba se restartuje
+progress-engine-away-text = Služba teď neodpovídá. Po startu sama pokračuje tam, kde přestala, nebo vše vrátí; aktualizace nikdy nezůstane napůl.
+progress-waiting = Čekám, až se služba ozve…
+progress-safe-to-leave = Stránku můžete zavřít nebo otevřít na jiném počítači; aktualizace pokračuje na serveru.
+status-waiting = čeká
+status-running = probíhá
+status-done = hotovo
+status-failed = selhalo
+status-undoing = vrací se
+status-undone = vráceno
+
+# The window at the end
+verdict-done = Instalace byla dokončena
+verdict-done-text = { $name } běží ve verzi { $version }.
+verdict-done-mails = Uživatelé právě dostávají e-mail, že je aktualizace hotova.
+verdict-failed = Verzi { $version } se nepodařilo nainstalovat
+verdict-failed-text = { $name } běží dál ve verzi { $version }. Vše je jako před aktualizací.
+verdict-steps = Průběh po krocích
+verdict-ok = Rozumím
+
+# Report
+report-title = Diagnostická zpráva
+report-lead = Přesně toto se odešle technické podpoře dodavatele, nic jiného. Hesla a klíče v ní nejsou; přesto si ji před odesláním prohlédněte.
+report-download = Stáhnout zprávu
+report-to-support = Poslat technické podpoře…
+report-send = Odeslat na { $address }
+report-no-mail-server = Zprávu lze poslat na { $address }, až bude nastaven poštovní server. Zatím ji stáhněte a pošlete sami.
+report-no-address = Dodavatel neuvedl adresu podpory. Zprávu stáhněte a předejte mu ji.
+report-problem = Co se stalo
+report-system = Systém
+report-made = Vytvořeno
+report-log = Výpis
+report-whole = Celá zpráva ve formátu JSON
+
+# History
+history-title = Historie
+history-lead = Všechny aktualizace: kdo je spustil, jak dopadly a jak dlouho trvaly.
+history-empty = Zatím neproběhla žádná aktualizace.
+history-versions = Verze
+history-outcome = Výsledek
+history-started = Zahájeno
+history-finished = Ukončeno
+history-actor = Spustil(a)
+history-took = Trvání
+history-blackout = Pozdržení požadavků
+history-then = Následující zastávky
+history-update = Aktualizace č. { $number }
+history-steps = Kroky
+history-mails = E-maily k ní
+outcome-running = Probíhá
+outcome-completed = Dokončeno
+outcome-rolled-back = Vráceno zpět
+
+# Users
+users-title = Uživatelé
+users-lead = Kdo dostává e-maily o aktualizacích. Přihlásit se sem mohou jen členové skupiny Administrator.
+users-search = Jméno nebo e-mail
+users-all-groups = Všechny skupiny
+users-empty = Nikdo takový tu není.
+user-add = Přidat uživatele
+user-state = Stav
+user-active = Aktivní
+user-inactive = Neaktivní
+user-active-hint = Dostává e-maily a smí se přihlásit, je-li správce.
+user-language = Jazyk e-mailů a stránek
+user-imported = Tohoto uživatele udržuje import. Když ho zde změníte, bude nadále veden ručně a import ho už nezmění.
+user-password-optional = Heslo (nepovinné)
+user-password-hint = Jen pro správce; ostatní heslo nepotřebují.
+user-password-new = Nové heslo
+user-has-password = Uživatel heslo má. Novým heslem skončí všechna jeho přihlášení.
+user-no-password = Uživatel heslo nemá, takže se nemůže přihlásit.
+user-password-set = Nastavit heslo
+user-remove = Odebrat uživatele
+user-remove-question = Odebrat uživatele { $name }?
+user-remove-text = Nebude dostávat e-maily a nepřihlásí se. Odeslané e-maily zůstanou v seznamu oznámení.
+
+# Groups
+groups-title = Skupiny
+groups-lead = Skupinami se určuje, kdo dostane zprávy o stavu aktualizace na serveru.
+group-members = Členů
+group-about = Popis
+group-name = Název skupiny
+group-new-name = Nový název
+group-add = Přidat skupinu
+group-rename = Přejmenovat
+group-administrator-hint = Správci: smějí se sem přihlásit a instalovat.
+group-everyone-hint = Všichni aktivní lidé; členství se počítá samo.
+group-system-hint = Servisní účty, které nejsou lidmi a nedostávají hromadné e-maily.
+group-notified = dostává zprávy o aktualizaci
+group-remove-question = Odebrat skupinu { $name }?
+group-remove-text = Její členové zůstanou, jen už nebudou v této skupině.
+group-count =
+    { $count ->
+        [one] { $count } člen
+        [few] { $count } členové
+       *[other] { $count } členů
+    }
+
+# Import
+import-title = Import uživatelů
+import-lead = Uživatele lze načíst ze souboru nebo přímo z databáze aplikace. Import nikdy nikoho nejmenuje správcem a nemění ručně vedené uživatele.
+import-csv = Ze souboru CSV
+import-csv-hint = První řádek obsahuje názvy sloupců; povinné jsou name a email. Skupiny ve sloupci groups se oddělují čárkou.
+import-file = Soubor CSV
+import-upload = Načíst soubor
+import-deactivate = Deaktivovat ty, kdo v souboru chybí
+import-deactivate-hint = Týká se jen uživatelů z dřívějších importů.
+import-sql = Z databáze aplikace
+import-sql-none = Dotaz do databáze zatím není nastaven.
+import-sql-daily = Dotaz se provádí jednou denně.
+import-sql-manual = Dotaz je nastaven, ale provádí se jen na vyžádání.
+import-now = Importovat nyní
+import-last = Poslední import { $at }
+import-done = Import je hotov
+import-added = přidáno
+import-changed = změněno
+import-unchanged = beze změny
+import-reactivated = znovu aktivováno
+import-deactivated = deaktivováno
+import-rows = Řádky, které nešlo použít
+import-line = řádek
+
+# Notifications
+notifications-title = Oznámení
+notifications-lead = Všechny e-maily, které Administrační centrum odeslalo nebo odešle.
+notifications-no-server = Poštovní server není nastaven, e-maily zatím čekají.
+notifications-set-server = Nastavit poštovní server
+notifications-search = Příjemce nebo předmět
+notifications-of-update = Jen e-maily k aktualizaci č. { $number }
+notifications-show-all = ukázat všechny
+notifications-empty = Žádné takové e-maily tu nejsou.
+mail-subject = Předmět
+mail-to = Příjemce
+mail-state = Stav
+mail-attempts = Pokusů
+mail-when = Kdy
+mail-created = Vytvořen
+mail-next = Další pokus
+mail-last-error = Poslední chyba
+mail-reply-to = Odpovědět na
+mail-attachment = Příloha
+mail-text = Textová část
+mail-html = HTML část
+mail-resend = Poslat znovu
+mail-test = Zkušební e-mail
+mail-test-to = Komu
+mail-test-send = Poslat zkušební e-mail
+mail-state-all = Všechny
+mail-state-waiting = Čeká
+mail-state-sending = Odesílá se
+mail-state-sent = Odesláno
+mail-state-failed = Neodesláno
+
+# Settings
+settings-title = Nastavení
+settings-lead = Kdo dostává zprávy, jakou poštou, z jakého kanálu se aktualizuje a jak se přitom zachází s provozem.
+settings-faults = Nastavení nebylo uloženo:
+settings-notify = Zprávy o aktualizaci
+settings-notify-hint = Zahájení, dokončení a selhání aktualizace serveru.
+settings-notify-groups = Skupiny, které dostávají informace o stavu aktualizace na serveru
+settings-mail = Pošta
+settings-mail-hint = Přes který server se e-maily odesílají. Po uložení se čekající e-maily hned zkusí odeslat.
+settings-mail-from = Odesílatel
+settings-smtp-host = Server SMTP
+settings-smtp-port = Port
+settings-smtp-security = Zabezpečení
+settings-smtp-none = žádné (jen pro server na tomto počítači)
+settings-smtp-user = Účet
+settings-public-url = Adresa Administračního centra
+settings-public-url-hint = Pod touto adresou na ně vedou odkazy v e-mailech.
+settings-language = Výchozí jazyk
+settings-language-hint = Pro uživatele, jejichž jazyk není znám.
+settings-updates = Aktualizace
+settings-updates-hint = Tato nastavení uplatňuje aktualizační služba.
+settings-channel = Kanál
+settings-channel-stable = Stabilní
+settings-channel-stable-hint = Ověřená vydání.
+settings-channel-beta = Beta
+settings-channel-beta-hint = I předběžná vydání, pro zkušební servery.
+settings-deadline = Nejdelší přerušení provozu (sekund)
+settings-deadline-hint = Nedokončí-li se přechod do této doby, vše se vrátí.
+settings-hold-hint = Během přechodu požadavky čekají. Co se do mezí nevejde, dostane stránku o údržbě.
+settings-hold-requests = Čekajících požadavků nejvýše
+settings-hold-mib = Jejich dat nejvýše (MiB)
+settings-hold-seconds = Jeden čeká nejdéle (sekund)
+settings-drain-seconds = Na dokončení rozpracovaných (sekund)
+settings-engine-away = Zbytek nastavení lze uložit i tak.
+settings-import = Import uživatelů
+settings-import-hint = Odkud centrum zná uživatele a jejich e-maily.
+settings-import-daily = Importovat jednou denně
+settings-import-url = Databáze
+settings-import-url-hint = sqlite:///cesta/k/souboru nebo postgres://uzivatel:heslo@server/databaze. Jen se z ní čte.
+settings-import-query = Dotaz SQL
+settings-import-query-hint = Sloupce name a email, případně language a groups.
+secret-kept = uloženo, neukazuje se
+secret-forget = Zapomenout uložené
+
+# What cannot be taken
+fault-email-taken = Tuto e-mailovou adresu už má jiný uživatel.
+fault-email-invalid = Toto není e-mailová adresa.
+fault-name-invalid = Jméno nebo název je prázdný, příliš dlouhý nebo obsahuje nepovolené znaky.
+fault-group-taken = Skupina tohoto názvu už existuje.
+fault-group-builtin = Vestavěnou skupinu nelze změnit.
+fault-last-administrator = Alespoň jeden správce s heslem musí zůstat.
+fault-public-url = Adresa Administračního centra musí začínat http:// nebo https://.
+fault-mail-from = Odesílatel musí být e-mailová adresa, případně ve tvaru Jméno <adresa>.
+fault-smtp-port = Port musí být číslo od 1 do 65535.
+fault-import-incomplete = Pro denní import vyplňte databázi i dotaz.
+fault-limits = Některá z mezí je mimo povolený rozsah.
+
+# What was just done
+done-user-added = Uživatel byl přidán.
+done-user-changed = Změny uživatele jsou uloženy.
+done-user-removed = Uživatel byl odebrán.
+done-password-set = Heslo je nastaveno.
+done-group-added = Skupina byla přidána.
+done-group-renamed = Skupina byla přejmenována.
+done-group-removed = Skupina byla odebrána.
+done-settings-saved = Nastavení je uloženo.
+done-report-sent = Zpráva je na cestě technické podpoře.
+done-mail-resent = E-mail se odešle znovu.
+done-mail-queued = Zkušební e-mail je na cestě. Jak dopadl, uvidíte zde.
+
+# Audit log
+audit-title = Protokol
+audit-lead = Kdo, co a kdy v Administračním centru udělal. Zápisy nelze měnit ani mazat.
+audit-empty = Zatím tu nic není.
+audit-what = Co
+audit-detail = Podrobnost
+audit-who = Kdo
+audit-when = Kdy
+audit-older = Starší
+audit-signed-in = Přihlášení
+audit-signed-out = Odhlášení
+audit-set-up = Vytvoření prvního správce
+audit-update-started = Spuštění aktualizace
+audit-report-sent = Odeslání diagnostické zprávy
+audit-user-added = Přidání uživatele
+audit-user-changed = Změna uživatele
+audit-user-removed = Odebrání uživatele
+audit-password-set = Nastavení hesla
+audit-group-added = Přidání skupiny
+audit-group-renamed = Přejmenování skupiny
+audit-group-removed = Odebrání skupiny
+audit-users-imported = Import uživatelů z databáze
+audit-users-imported-csv = Import uživatelů ze souboru
+audit-settings-changed = Změna nastavení
+audit-mail-resent = Opakované odeslání e-mailu
+audit-test-mail-sent = Odeslání zkušebního e-mailu

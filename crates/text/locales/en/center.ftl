@@ -1,1 +1,363 @@
 # Area: center
+# The pages of the Administration Centre.
+
+nav-contents = Contents
+nav-menu = Menu
+nav-running = An update is running
+
+# Welcome
+welcome-title = Welcome
+welcome-no-version = The version is not known right now.
+welcome-open = Open { $name }
+welcome-centre = Administration Centre
+state-serving = In service
+state-serving-text = The application runs and answers.
+state-updating = Being updated
+state-updating-text = The application is being updated. Requests wait a moment and then complete by themselves.
+state-rolling-back = Going back to the previous version
+state-rolling-back-text = The update did not succeed, and the application is going back to its state before it.
+state-stopped = Not running
+state-stopped-text = The application does not answer at the moment. An administrator can find out more in the Administration Centre.
+state-unreachable = State unknown
+state-unreachable-text = The update service does not answer, so the application's state is not known. The application itself may be running.
+
+# Sign-in and set-up
+sign-in-lead = The Administration Centre of { $name } is for administrators.
+sign-in-wrong = The e-mail address or the password is wrong, or the user is no administrator.
+sign-in-wait = Too many failed attempts. Try again in { $minutes } minutes at the earliest.
+setup-title = The first administrator
+setup-lead = The Administration Centre has no administrator yet. Whoever has access to the server creates the first one here.
+setup-code = One-time code
+setup-code-hint = You find it on the server, in the file
+setup-create = Create administrator
+setup-wrong-code = The code is wrong. Copy it exactly from the file on the server.
+setup-wait = Too many attempts with a wrong code. Try again in a quarter of an hour.
+password-again = Password again
+password-hint = At least 10 characters. A long sentence is better than a short jumble.
+password-short = The password needs at least 10 characters.
+password-differs = The passwords differ.
+
+# Errors
+error-not-found-title = There is no such page
+error-not-found-text = Nothing is at this address. Perhaps the entry was removed meanwhile.
+error-forbidden-title = The request was refused
+error-forbidden-text = The form does not belong to your sign-in, or it came from another site. Go back, reload the page and try again.
+error-malformed-title = The request cannot be understood
+error-malformed-text = Something is missing from the request or is not in the right form. Go back and try again.
+error-too-large-title = The file is too large
+error-too-large-text = At most 16 MB can be sent at once.
+error-engine-title = The update service does not answer
+error-engine-text = The Administration Centre runs but cannot reach the update service (the engine). The application itself may be running.
+error-internal-title = Something went wrong
+error-internal-text = The fault is the Administration Centre's own and is written to its log. Nothing was changed. Try again.
+error-to-updates = To Updates
+error-to-start = To the welcome page
+
+# Problems
+problem-what = What happened
+problem-state = The state of your data
+problem-do = What to do
+problem-detail = Details for a specialist
+
+# Updates
+updates-title = Updates
+updates-checking = Finding out whether there is a newer version…
+updates-refresh = Check again
+updates-found = Version { $version } is available.
+updates-nothing-newer = There is nothing newer.
+updates-check-failed = The check did not succeed.
+updates-known-from-before = Below is what was known from before.
+updates-metadata-expires = The signatures in the release repository end to be valid on { $at }. Unless the vendor renews them, nothing can be installed.
+updates-installed = Installed version
+updates-offered = Offered version
+updates-route-why = The way to the offered version has stops. One click installs all of them, one after the other:
+updates-obstacles = It cannot be installed now:
+updates-install = Install { $version }
+updates-insist = Install anyway…
+updates-plan = What exactly will be done
+updates-download = at most { $size } to download
+updates-checked = found out { $at }
+updates-current = You have the newest version.
+updates-never-checked = The release repository has not been asked yet.
+updates-notes = What is new
+updates-no-notes = The vendor has written nothing about this version.
+
+# Install
+install-title = Installation
+install-plan = What will be done
+install-question = Install version { $version }?
+install-what-happens = Users get an e-mail about it. The data is protected, { $name } is held for a moment, converted to the new version, checked, and let go again.
+install-if-it-fails = Should anything fail, everything goes back by itself to exactly its state before the update.
+install-insist-text = This version failed here before. Unless the cause has changed, it will fail again, and everything will go back again.
+install-start = Install
+install-refused = The update cannot be started
+install-disk-needed = Disk space needed
+install-disk-free = Disk space free
+install-steps = Steps
+
+# Progress
+progress-kicker = An update is running
+progress-updating = Installing version { $to }
+progress-updating-lead = { $name } is moving on from version { $from }. Started by { $actor }.
+progress-rolling-back = Going back to version { $from }
+progress-rolling-back-lead = Version { $to } could not be installed. Everything goes back to exactly its state before.
+progress-undoing = You need not do anything; every step that was taken is being undone.
+progress-overall = Steps done
+progress-steps = { $done } of { $total } steps done
+progress-elapsed = running for { $time }
+progress-bytes = { $done } of { $total }
+progress-files = { $done } of { $total } files
+progress-requests = requests to finish: { $total }, finished { $done }
+progress-so-far = { $done } so far
+progress-said = Step { $number } of { $total }: { $step }
+progress-said-undo = Undoing step { $number } of { $total }: { $step }
+progress-lost = The connection to the Administration Centre is interrupted
+progress-lost-text = The update on the server goes on. This page connects again by itself.
+progress-engine-away = The update service is restarting
+progress-engine-away-text = The service does not answer right now. When it is back it goes on where it was, or undoes everything; an update never stays half done.
+progress-waiting = Waiting for the service…
+progress-safe-to-leave = You can close this page or open it on another computer; the update goes on on the server.
+status-waiting = waiting
+status-running = running
+status-done = done
+status-failed = failed
+status-undoing = being undone
+status-undone = undone
+
+# The window at the end
+verdict-done = The installation has finished
+verdict-done-text = { $name } runs in version { $version }.
+verdict-done-mails = Users are getting an e-mail that the update is finished.
+verdict-failed = Version { $version } could not be installed
+verdict-failed-text = { $name } goes on running in version { $version }. Everything is as it was before the update.
+verdict-steps = What happened, step by step
+verdict-ok = OK
+
+# Report
+report-title = Diagnostic report
+report-lead = Exactly this is sent to the vendor's technical support, and nothing else. Passwords and keys are not in it; still, have a look before you send it.
+report-download = Download the report
+report-to-support = Send to technical support…
+report-send = Send to { $address }
+report-no-mail-server = The report can be sent to { $address } once a mail server is set. Until then, download it and send it yourself.
+report-no-address = The vendor gives no support address. Download the report and hand it over.
+report-problem = What happened
+report-system = System
+report-made = Made
+report-log = Log
+report-whole = The whole report as JSON
+
+# History
+history-title = History
+history-lead = Every update: who started it, how it ended, and how long it took.
+history-empty = There has been no update yet.
+history-versions = Versions
+history-outcome = Outcome
+history-started = Started
+history-finished = Finished
+history-actor = Started by
+history-took = Duration
+history-blackout = Requests held
+history-then = Stops to follow
+history-update = Update no. { $number }
+history-steps = Steps
+history-mails = Its e-mails
+outcome-running = Running
+outcome-completed = Completed
+outcome-rolled-back = Rolled back
+
+# Users
+users-title = Users
+users-lead = Who gets e-mails about updates. Only members of the group Administrator can sign in here.
+users-search = Name or e-mail
+users-all-groups = All groups
+users-empty = There is nobody like that.
+user-add = Add a user
+user-state = State
+user-active = Active
+user-inactive = Inactive
+user-active-hint = Gets e-mails, and may sign in when an administrator.
+user-language = Language of e-mails and pages
+user-imported = The import keeps this user up to date. If you change it here, it is kept by hand from now on and the import will leave it alone.
+user-password-optional = Password (optional)
+user-password-hint = For administrators only; others need none.
+user-password-new = New password
+user-has-password = The user has a password. A new one ends all of the user's sessions.
+user-no-password = The user has no password and so cannot sign in.
+user-password-set = Set password
+user-remove = Remove user
+user-remove-question = Remove { $name }?
+user-remove-text = No more e-mails and no sign-in. E-mails that were sent stay in the list of notifications.
+
+# Groups
+groups-title = Groups
+groups-lead = Groups decide who is told about the state of the update on the server.
+group-members = Members
+group-about = Description
+group-name = Name of the group
+group-new-name = New name
+group-add = Add a group
+group-rename = Rename
+group-administrator-hint = Administrators: may sign in here and install.
+group-everyone-hint = All active people; membership is computed.
+group-system-hint = Service accounts, which are no people and get no e-mails that are for everyone.
+group-notified = gets messages about updates
+group-remove-question = Remove the group { $name }?
+group-remove-text = Its members stay; they just are not in this group any more.
+group-count =
+    { $count ->
+        [one] { $count } member
+       *[other] { $count } members
+    }
+
+# Import
+import-title = Import users
+import-lead = Users can be read from a file or straight from the application's database. An import never makes anybody an administrator and leaves users kept by hand alone.
+import-csv = From a CSV file
+import-csv-hint = The first line names the columns; name and email are required. Groups in the column groups are separated by commas.
+import-file = CSV file
+import-upload = Read the file
+import-deactivate = Deactivate those who are not in the file
+import-deactivate-hint = Concerns only users from earlier imports.
+import-sql = From the application's database
+import-sql-none = No query is set yet.
+import-sql-daily = The query runs once a day.
+import-sql-manual = The query is set but runs on demand only.
+import-now = Import now
+import-last = Last import { $at }
+import-done = The import is done
+import-added = added
+import-changed = changed
+import-unchanged = unchanged
+import-reactivated = reactivated
+import-deactivated = deactivated
+import-rows = Rows that could not be used
+import-line = line
+
+# Notifications
+notifications-title = Notifications
+notifications-lead = Every e-mail that the Administration Centre has sent or will send.
+notifications-no-server = No mail server is set; e-mails are waiting.
+notifications-set-server = Set the mail server
+notifications-search = Recipient or subject
+notifications-of-update = Only e-mails about update no. { $number }
+notifications-show-all = show all
+notifications-empty = There are no such e-mails.
+mail-subject = Subject
+mail-to = Recipient
+mail-state = State
+mail-attempts = Attempts
+mail-when = When
+mail-created = Written
+mail-next = Next attempt
+mail-last-error = Last error
+mail-reply-to = Reply to
+mail-attachment = Attachment
+mail-text = Text part
+mail-html = HTML part
+mail-resend = Send again
+mail-test = Test e-mail
+mail-test-to = To
+mail-test-send = Send a test e-mail
+mail-state-all = All
+mail-state-waiting = Waiting
+mail-state-sending = Being sent
+mail-state-sent = Sent
+mail-state-failed = Failed
+
+# Settings
+settings-title = Settings
+settings-lead = Who is told, by which mail server, from which channel updates come, and how traffic is treated meanwhile.
+settings-faults = The settings were not saved:
+settings-notify = Messages about updates
+settings-notify-hint = That the update of the server was started, was completed, or failed.
+settings-notify-groups = Groups that receive information about the state of the update on the server
+settings-mail = Mail
+settings-mail-hint = The server that e-mails go through. When you save, waiting e-mails are tried at once.
+settings-mail-from = Sender
+settings-smtp-host = SMTP server
+settings-smtp-port = Port
+settings-smtp-security = Security
+settings-smtp-none = none (only for a server on this machine)
+settings-smtp-user = Account
+settings-public-url = Address of the Administration Centre
+settings-public-url-hint = Links in e-mails lead there.
+settings-language = Default language
+settings-language-hint = For users whose language is not known.
+settings-updates = Updates
+settings-updates-hint = The update service puts these in force.
+settings-channel = Channel
+settings-channel-stable = Stable
+settings-channel-stable-hint = Proven releases.
+settings-channel-beta = Beta
+settings-channel-beta-hint = Early releases too, for test servers.
+settings-deadline = Longest interruption (seconds)
+settings-deadline-hint = If the change-over is not finished by then, everything goes back.
+settings-hold-hint = Requests wait during the change-over. What is beyond these limits gets a maintenance page.
+settings-hold-requests = Requests waiting, at most
+settings-hold-mib = Their data, at most (MiB)
+settings-hold-seconds = One waits at most (seconds)
+settings-drain-seconds = To finish those under way (seconds)
+settings-engine-away = The other settings can be saved all the same.
+settings-import = Import of users
+settings-import-hint = Where the Centre knows users and their addresses from.
+settings-import-daily = Import once a day
+settings-import-url = Database
+settings-import-url-hint = sqlite:///path/to/file or postgres://user:password@server/database. It is only read.
+settings-import-query = SQL query
+settings-import-query-hint = Columns name and email and, if wanted, language and groups.
+secret-kept = stored, not shown
+secret-forget = Forget what is stored
+
+# What cannot be taken
+fault-email-taken = Another user has this e-mail address.
+fault-email-invalid = This is not an e-mail address.
+fault-name-invalid = The name is empty, too long, or has characters that are not allowed.
+fault-group-taken = There is a group of this name already.
+fault-group-builtin = A built-in group cannot be changed.
+fault-last-administrator = At least one administrator with a password must stay.
+fault-public-url = The Administration Centre's address must begin with http:// or https://.
+fault-mail-from = The sender must be an e-mail address, or Name <address>.
+fault-smtp-port = The port must be a number from 1 to 65535.
+fault-import-incomplete = For a daily import fill in both database and query.
+fault-limits = One of the limits is out of range.
+
+# What was just done
+done-user-added = The user was added.
+done-user-changed = The user's changes are saved.
+done-user-removed = The user was removed.
+done-password-set = The password is set.
+done-group-added = The group was added.
+done-group-renamed = The group was renamed.
+done-group-removed = The group was removed.
+done-settings-saved = The settings are saved.
+done-report-sent = The report is on its way to technical support.
+done-mail-resent = The e-mail will be sent again.
+done-mail-queued = The test e-mail is on its way. Here you see how it fares.
+
+# Audit log
+audit-title = Audit log
+audit-lead = Who did what in the Administration Centre, and when. Entries cannot be changed or deleted.
+audit-empty = There is nothing here yet.
+audit-what = What
+audit-detail = Detail
+audit-who = Who
+audit-when = When
+audit-older = Older
+audit-signed-in = Signed in
+audit-signed-out = Signed out
+audit-set-up = First administrator created
+audit-update-started = Update started
+audit-report-sent = Diagnostic report sent
+audit-user-added = User added
+audit-user-changed = User changed
+audit-user-removed = User removed
+audit-password-set = Password set
+audit-group-added = Group added
+audit-group-renamed = Group renamed
+audit-group-removed = Group removed
+audit-users-imported = Users imported from the database
+audit-users-imported-csv = Users imported from a file
+audit-settings-changed = Settings changed
+audit-mail-resent = E-mail sent again
+audit-test-mail-sent = Test e-mail sent
