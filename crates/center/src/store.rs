@@ -1,7 +1,7 @@
 //! What the centre remembers: one SQLite file, `<data directory>/center.db`, apart from the application's database, so that an
 //! update that is undone takes no user, setting or mail back with it.
 //!
-//! [`Store`] is a handle, cheap to clone. Each noun has a file: [`users`], [`groups`], [`sessions`], [`attempts`], [`settings`],
+//! [`Store`] is a handle, cheap to clone. Each noun has a file: [`users`], [`groups`], [`imports`], [`sessions`], [`attempts`], [`settings`],
 //! [`audit`], [`events`] and [`outbox`]. Reads have connections of their own and never wait for a write (WAL); writes go
 //! one after the other through a single connection, each transaction synced before it is reported as done.
 
@@ -22,6 +22,7 @@ pub mod attempts;
 pub mod audit;
 pub mod events;
 pub mod groups;
+pub mod imports;
 pub mod outbox;
 pub mod sessions;
 pub mod settings;

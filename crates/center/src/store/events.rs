@@ -9,10 +9,9 @@ use sqlx::{FromRow, Row};
 use super::{Result, Store, undecodable};
 
 /// The last event that was dealt with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Cursor {
     /// Its number; 0 for none.
-    #[sqlx(try_from = "i64")]
     pub number: u64,
     /// Which journal it is of: counted up when the engine's journal was replaced by another one, which counts from 1 again.
     pub epoch: i64,
@@ -86,11 +85,13 @@ impl Store {
 }
 
 pub(crate) async fn cursor(connection: &mut SqliteConnection) -> Result<Cursor> {
-    Ok(
-        sqlx::query_as("SELECT number, epoch FROM event_cursor")
-            .fetch_one(connection)
-            .await?,
-    )
+    let (number, epoch): (i64, i64) = sqlx::query_as("SELECT number, epoch FROM event_cursor")
+        .fetch_one(connection)
+        .await?;
+    Ok(Cursor {
+        number: number.unsigned_abs(),
+        epoch,
+    })
 }
 
 pub(crate) async fn advance(connection: &mut SqliteConnection, number: u64) -> Result<()> {

@@ -43,7 +43,7 @@ pub(super) fn identifier_key(identifier: &str) -> String {
     identifier.trim().to_lowercase()
 }
 
-fn parse_identifier(identifier: &str) -> Result<&str> {
+pub(super) fn parse_identifier(identifier: &str) -> Result<&str> {
     let identifier = identifier.trim();
     let is_valid = !identifier.is_empty()
         && identifier.chars().count() <= IDENTIFIER_LIMIT

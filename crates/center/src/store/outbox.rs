@@ -12,7 +12,7 @@ use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{FromRow, Row};
 
 use super::groups::identifier_key;
-use super::users::{Page, UserId, search_key};
+use super::users::{Page, search_key};
 use super::{Result, Store, StoreError, Write, language, millis, optional_time, time};
 
 /// Number of a mail; never given again.
@@ -439,6 +439,13 @@ impl Store {
         Ok(())
     }
 
+    /// Lets all waiting mail be tried now.
+    pub(crate) async fn make_mails_due(&self) -> Result<()> {
+        let mut write = self.begin().await?;
+        make_due(&mut write).await?;
+        Ok(write.commit().await?)
+    }
+
     /// Mails that were on their way when the centre ended are sent again; returns how many. Only for the one who delivers,
     /// before it begins.
     pub(crate) async fn take_back_interrupted(&self) -> Result<u64> {
@@ -552,26 +559,24 @@ pub(crate) async fn post(
     Ok(done.rows_affected())
 }
 
-/// Puts a letter in for one address; `None` when this topic was sent before.
+/// Puts a letter in for one address.
 pub(crate) async fn post_to(
     connection: &mut SqliteConnection,
     letter: &Letter,
-    (user, name, email): (Option<UserId>, &str, &str),
+    email: &str,
     topic: &Topic,
     domain: &str,
 ) -> Result<MailId> {
     let letter_id = insert_letter(connection, letter, domain).await?;
     let now = millis(Timestamp::now());
     let done = sqlx::query(
-        "INSERT INTO outbox (dedup, letter_id, update_id, user_id, recipient, name, state, next_attempt, created)
-         VALUES (?, ?, ?, ?, ?, ?, 'waiting', ?, ?)",
+        "INSERT INTO outbox (dedup, letter_id, update_id, recipient, name, state, next_attempt, created)
+         VALUES (?, ?, ?, ?, '', 'waiting', ?, ?)",
     )
     .bind(&topic.key)
     .bind(letter_id)
     .bind(topic.update.map(stored))
-    .bind(user)
     .bind(email)
-    .bind(name)
     .bind(now)
     .bind(now)
     .execute(connection)

@@ -91,6 +91,9 @@ pub struct SmtpSettings {
     pub username: String,
     /// Its password.
     pub password: Secret,
+    /// Certificates (PEM) of authorities to trust besides those of this machine, for a server with a certificate of the
+    /// company's own. Empty as a rule.
+    pub trusted_certificates: String,
 }
 
 impl Default for SmtpSettings {
@@ -101,6 +104,7 @@ impl Default for SmtpSettings {
             security: SmtpSecurity::StartTls,
             username: String::new(),
             password: Secret::default(),
+            trusted_certificates: String::new(),
         }
     }
 }
@@ -234,7 +238,7 @@ impl Store {
 }
 
 /// The settings, read within a transaction.
-pub(super) async fn read(connection: &mut SqliteConnection) -> Result<CenterSettings> {
+pub(crate) async fn read(connection: &mut SqliteConnection) -> Result<CenterSettings> {
     let rows: Vec<(String, String)> =
         sqlx::query_as("SELECT key, value FROM settings WHERE key NOT LIKE '.%'")
             .fetch_all(connection)

@@ -128,7 +128,7 @@ pub fn parse_email(email: &str) -> Result<&str> {
     is_valid.then_some(email).ok_or(StoreError::EmailInvalid)
 }
 
-fn parse_name(name: &str) -> Result<&str> {
+pub(super) fn parse_name(name: &str) -> Result<&str> {
     let name = name.trim();
     let is_valid = !name.is_empty()
         && name.chars().count() <= NAME_LIMIT

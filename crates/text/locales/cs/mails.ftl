@@ -1,1 +1,85 @@
-# Area: mails
+# Area: mails. What is in the mails, and what is said about mails and imports of users.
+
+mail-header = { $product }
+mail-footer = Tuto zprávu odeslalo Centrum správy. Není třeba na ni odpovídat.
+mail-link-progress = Sledovat průběh
+mail-link-updates = Otevřít Aktualizace v Centru správy
+mail-link-welcome = Otevřít stránku ke stažení
+
+# What each mail is called in lists. Keys: mail-kind-<kind, dashes for underscores>.
+mail-kind-update-started-group = Aktualizace zahájena (skupiny správců)
+mail-kind-update-started-everyone = Aktualizace zahájena (všichni)
+mail-kind-update-completed-group = Aktualizace dokončena (skupiny správců)
+mail-kind-update-completed-everyone = Aktualizace dokončena (všichni)
+mail-kind-update-failed-group = Aktualizace vrácena zpět (skupiny správců)
+mail-kind-update-undone-everyone = Aktualizace vrácena zpět (všichni)
+mail-kind-test-mail = Zkušební zpráva
+mail-kind-report-to-support = Diagnostická zpráva
+
+# first and target: versions before and after the whole click; from and to: of one update in it.
+mail-update-started-group-subject = { $product }: aktualizace na verzi { $target } byla zahájena
+mail-update-started-group-title = Aktualizace na verzi { $target } byla zahájena
+mail-update-started-group-what = Uživatel { $actor } zahájil aktualizaci serverové části { $product } z verze { $first } na verzi { $target }.
+mail-update-started-group-next = Nikdo se nemusí odhlašovat. Při přechodu na novou verzi požadavky chvíli počkají; nic z toho, co bylo uloženo, se neztratí. Pokud se cokoli nepovede, systém se sám vrátí do stavu před aktualizací. O dokončení nebo vrácení aktualizace vás budeme informovat další zprávou.
+
+mail-update-started-everyone-subject = { $product } se aktualizuje na verzi { $target }
+mail-update-started-everyone-title = { $product } se aktualizuje
+mail-update-started-everyone-what = Byla zahájena aktualizace { $product } z verze { $first } na verzi { $target }.
+mail-update-started-everyone-next = Můžete pracovat dál. Program může chvíli odpovídat pomaleji než obvykle; nic z toho, co uložíte, se neztratí. Až bude aktualizace dokončena, dáme vám vědět.
+
+mail-update-completed-group-subject = { $product }: aktualizace na verzi { $target } je dokončena
+mail-update-completed-group-title = Aktualizace na verzi { $target } je dokončena
+mail-update-completed-group-what = Aktualizace serverové části { $product } z verze { $first } na verzi { $target } byla dokončena. Zahájil ji uživatel { $actor }.
+mail-update-completed-group-held = Při přechodu na novou verzi požadavky čekaly { $held }.
+mail-update-completed-group-desktop = Všem uživatelům jsme napsali, jak získají odpovídající verzi Desktopu.
+
+mail-update-completed-everyone-subject = { $product }: aktualizace na verzi { $target } je dokončena
+mail-update-completed-everyone-title = Verze { $target } je připravena
+mail-update-completed-everyone-what = Aktualizace { $product } z verze { $first } na verzi { $target } byla dokončena.
+mail-update-completed-everyone-desktop = Teď prosím aktualizujte { $product } Desktop na svém počítači, aby odpovídal serveru. Desktop vám novou verzi nabídne sám: zvolte Aktualizovat nyní.
+mail-update-completed-everyone-page = Pokud ji nenabídne nebo pokud Desktop ještě nemáte, stáhněte si ho z této stránky.
+mail-update-completed-everyone-ask = Pokud ji nenabídne nebo pokud Desktop ještě nemáte, zeptejte se svého správce na adresu stránky ke stažení.
+
+mail-update-failed-group-subject = { $product }: aktualizace na verzi { $to } se nezdařila a byla vrácena zpět
+mail-update-failed-group-title = Aktualizace na verzi { $to } se nezdařila a byla vrácena zpět
+mail-update-failed-group-what = Aktualizace serverové části { $product } z verze { $from } na verzi { $to }, kterou zahájil uživatel { $actor }, nebyla dokončena. { $product } běží ve verzi { $from } a lze normálně pracovat.
+mail-update-failed-group-happened = Co se stalo
+mail-update-failed-group-state = V jakém stavu jsou data
+mail-update-failed-group-partial = Verze, které na cestě k verzi { $target } předcházejí verzi { $to }, se nainstalovaly v pořádku a zůstávají nainstalovány.
+mail-update-failed-group-do = Co teď dělat
+mail-update-failed-group-code = Pro technickou podporu: { $code }
+
+mail-update-undone-everyone-subject = { $product }: aktualizace nebyla dokončena
+mail-update-undone-everyone-title = Aktualizace nebyla dokončena
+mail-update-undone-everyone-what = Aktualizaci { $product } na verzi { $target } se nepodařilo dokončit. Pracujte dál jako obvykle; nic z toho, co bylo uloženo, se neztratilo.
+mail-update-undone-everyone-whole = Vše je jako před aktualizací, ve verzi { $from }.
+mail-update-undone-everyone-partial = Aktualizace z verze { $first } proběhla jen na verzi { $from }.
+
+mail-test-mail-subject = { $product }: zkušební zpráva
+mail-test-mail-title = Funguje to
+mail-test-mail-what = Toto je zkušební zpráva z Centra správy { $product }. Pokud ji čtete, zprávy o aktualizacích lze doručovat.
+
+mail-report-to-support-subject = { $product } { $installed }: diagnostická zpráva
+mail-report-to-support-title = Diagnostická zpráva
+mail-report-to-support-who = Tuto zprávu vám posílá { $name } ({ $email }). Tam také přijde vaše odpověď.
+mail-report-to-support-versions = { $product } { $installed }, Obnova { $obnova }
+mail-report-to-support-update = Týká se aktualizace z verze { $from } na verzi { $to }.
+mail-report-to-support-attached = Podrobnosti jsou v příloze ve formátu JSON.
+
+# Rows of an import that could not be taken as they are. Keys: import-row-<code>.
+import-row-name-invalid = Jméno chybí nebo je příliš dlouhé.
+import-row-email-invalid = Toto není e-mailová adresa.
+import-row-duplicate = Stejná e-mailová adresa je už v některém z předchozích řádků.
+import-row-group-invalid = Název skupiny je příliš dlouhý.
+import-row-administrator = Správci se jmenují ručně; import do této skupiny nikoho nepřidá.
+import-row-unreadable = Řádek nelze přečíst.
+
+# Why an import was not done at all. Keys: import-failed-<code>.
+import-failed-not-set-up = Import není nastaven: chybí adresa databáze nebo dotaz.
+import-failed-updating = Právě probíhá aktualizace. Import lze provést po jejím skončení.
+import-failed-address = Adresu databáze nelze použít. Začíná sqlite: nebo postgres:.
+import-failed-query = Databáze aplikace odmítla připojení nebo dotaz.
+import-failed-column = Chybí sloupec „name“ nebo „email“.
+import-failed-file = Soubor nelze přečíst jako CSV v kódování UTF-8.
+import-failed-empty = Není tu ani jeden použitelný řádek. Nikdo nebyl deaktivován.
+import-failed-store = Selhala vlastní databáze Centra.
