@@ -68,9 +68,11 @@ impl NewFile {
             .map_err(|error| at(&self.path, error))
     }
 
-    /// The open file, for calls that copy from one file to another inside the kernel.
-    pub fn file(&self) -> &File {
-        &self.file
+    /// Sets the permission bits without syncing: for many files that one [`sync_file_system`] makes durable together.
+    pub fn finish_unsynced(self) -> io::Result<()> {
+        self.file
+            .set_permissions(fs::Permissions::from_mode(self.mode & 0o7777))
+            .map_err(|error| at(&self.path, error))
     }
 }
 
@@ -97,6 +99,11 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
+/// Moves a file within one file system, replacing one at `to`; not synced.
+pub fn rename_unsynced(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to).map_err(|error| at(to, error))
+}
+
 /// Moves a file or directory to a name that must be free: never replaces anything.
 pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     rustix::fs::renameat_with(
@@ -118,6 +125,13 @@ pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 pub fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)
         .and_then(|directory| directory.sync_all())
+        .map_err(|error| at(path, error))
+}
+
+/// Syncs the whole file system that `path` is in: one call instead of thousands after unpacking a tree.
+pub fn sync_file_system(path: &Path) -> io::Result<()> {
+    File::open(path)
+        .and_then(|directory| rustix::fs::syncfs(directory).map_err(io::Error::from))
         .map_err(|error| at(path, error))
 }
 
@@ -185,6 +199,38 @@ pub fn symlink_swap(link: &Path, target: &Path) -> io::Result<()> {
     result
 }
 
+/// Makes a symbolic link where nothing is yet; not synced.
+pub fn symlink(link: &Path, target: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, link).map_err(|error| at(link, error))
+}
+
+/// Makes `to`, which must not exist, a copy of the file `from`, sharing its blocks where the file system can; not synced.
+pub fn copy_unsynced(from: &Path, to: &Path, mode: u32) -> io::Result<()> {
+    reflink_copy::reflink_or_copy(from, to)
+        .and_then(|_| fs::set_permissions(to, fs::Permissions::from_mode(mode & 0o7777)))
+        .map_err(|error| at(to, error))
+}
+
+/// Exchanges two directories or files of one file system in one instant and syncs both parent directories.
+pub fn exchange(one: &Path, other: &Path) -> io::Result<()> {
+    rustix::fs::renameat_with(
+        rustix::fs::CWD,
+        one,
+        rustix::fs::CWD,
+        other,
+        rustix::fs::RenameFlags::EXCHANGE,
+    )
+    .map_err(|error| at(other, error.into()))?;
+    sync_parent(one)?;
+    sync_parent(other)
+}
+
+/// Sets the permission bits of an existing file or directory; not synced.
+pub fn set_mode_unsynced(path: &Path, mode: u32) -> io::Result<()> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o7777))
+        .map_err(|error| at(path, error))
+}
+
 /// Sets the permission bits of an existing file or directory and syncs it.
 pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     let file = File::open(path).map_err(|error| at(path, error))?;
@@ -246,6 +292,43 @@ impl Append {
             .metadata()
             .map(|metadata| metadata.len())
             .map_err(|error| at(&self.path, error))
+    }
+}
+
+/// A file that is filled in pieces over several runs; what is in it is worth nothing before its digest was checked, so
+/// nothing is synced.
+#[derive(Debug)]
+pub struct Partial {
+    file: File,
+    path: PathBuf,
+}
+
+impl Partial {
+    /// Opens or makes the file; the next piece goes to its end.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        OpenOptions::new()
+            .read(true)
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(path)
+            .map(|file| Self {
+                file,
+                path: path.to_owned(),
+            })
+            .map_err(|error| at(path, error))
+    }
+
+    /// Adds a piece.
+    pub fn push(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.file
+            .write_all(bytes)
+            .map_err(|error| at(&self.path, error))
+    }
+
+    /// Throws away what is in it.
+    pub fn clear(&mut self) -> io::Result<()> {
+        self.file.set_len(0).map_err(|error| at(&self.path, error))
     }
 }
 

@@ -1,0 +1,194 @@
+//! The releases of a repository, as its signatures vouch for them.
+
+use std::sync::{Arc, OnceLock};
+
+use jiff::Timestamp;
+use semver::{Version, VersionReq};
+
+use crate::description::{Channel, Description};
+use crate::digest::Digest;
+use crate::download::{self, Destination};
+use crate::error::Error;
+use crate::route::{self, Stage};
+use crate::store::Store;
+use crate::tree::Tree;
+
+/// All releases that were not revoked, as of one look at the repository.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    /// Ascending by version.
+    pub(crate) releases: Vec<VerifiedRelease>,
+    pub(crate) expires: Timestamp,
+}
+
+/// A release whose description and file list carry the vendor's signatures. Only this crate can make one.
+#[derive(Debug, Clone)]
+pub struct VerifiedRelease {
+    pub(crate) facts: Arc<Facts>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Facts {
+    pub(crate) description: Description,
+    pub(crate) tree_target: Target,
+    /// From the signed metadata: known before the tree itself is.
+    pub(crate) tree_bytes: u64,
+    pub(crate) packed_bytes: u64,
+    pub(crate) store: Store,
+    pub(crate) tree: OnceLock<Tree>,
+    /// The signed metadata had not expired when this was made.
+    pub(crate) fresh: bool,
+    pub(crate) expires: Timestamp,
+}
+
+/// A signed file of the repository.
+#[derive(Debug, Clone)]
+pub(crate) struct Target {
+    pub(crate) path: String,
+    pub(crate) length: u64,
+    pub(crate) sha256: Digest,
+}
+
+/// The versions to install, one after the other.
+#[derive(Debug, Clone)]
+pub struct Route {
+    /// Never empty; the last one is where it leads.
+    pub hops: Vec<VerifiedRelease>,
+}
+
+impl Route {
+    /// The version that it leads to.
+    pub fn target(&self) -> Option<&VerifiedRelease> {
+        self.hops.last()
+    }
+}
+
+/// There are newer versions, and none can be installed over the installed one.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("version {newest} can be installed over {range} only, and {installed} is installed")]
+pub struct NoRoute {
+    /// The newest version of the channel.
+    pub newest: Version,
+    /// What it can be installed over.
+    pub range: VersionReq,
+    /// What is installed.
+    pub installed: Version,
+}
+
+impl Catalog {
+    /// The releases, ascending by version.
+    pub fn releases(&self) -> &[VerifiedRelease] {
+        &self.releases
+    }
+
+    /// One release by its version.
+    pub fn release(&self, version: &Version) -> Option<&VerifiedRelease> {
+        self.releases
+            .iter()
+            .find(|release| release.description().version == *version)
+    }
+
+    /// When the first of the signed metadata files ends to be valid.
+    pub fn expires(&self) -> Timestamp {
+        self.expires
+    }
+
+    /// The way to the newest version that can be reached; `None` when none is newer than the installed one.
+    pub fn route(&self, installed: &Version, channel: Channel) -> Result<Option<Route>, NoRoute> {
+        let offered: Vec<&VerifiedRelease> = self.offered(channel).collect();
+        let stages: Vec<Stage<'_>> = offered
+            .iter()
+            .map(|release| Stage {
+                version: &release.description().version,
+                from: &release.description().from,
+                required_stop: release.description().required_stop,
+            })
+            .collect();
+        let hops: Vec<VerifiedRelease> = route::shortest(installed, &stages)
+            .into_iter()
+            .map(|index| offered[index].clone())
+            .collect();
+        if !hops.is_empty() {
+            return Ok(Some(Route { hops }));
+        }
+        match offered.last().map(|newest| newest.description()) {
+            Some(newest) if newest.version > *installed => Err(NoRoute {
+                newest: newest.version.clone(),
+                range: newest.from.clone(),
+                installed: installed.clone(),
+            }),
+            _ => Ok(None),
+        }
+    }
+
+    /// The releases after `installed` up to and with `to`, newest first: what is new in all of them is new.
+    pub fn notes_between(
+        &self,
+        installed: &Version,
+        to: &Version,
+        channel: Channel,
+    ) -> Vec<&VerifiedRelease> {
+        let mut between: Vec<&VerifiedRelease> = self
+            .offered(channel)
+            .filter(|release| {
+                let version = &release.description().version;
+                version > installed && version <= to
+            })
+            .collect();
+        between.reverse();
+        between
+    }
+
+    fn offered(&self, channel: Channel) -> impl Iterator<Item = &VerifiedRelease> {
+        self.releases
+            .iter()
+            .filter(move |release| channel.includes(release.description().channel))
+    }
+}
+
+impl VerifiedRelease {
+    /// The vendor's facts.
+    pub fn description(&self) -> &Description {
+        &self.facts.description
+    }
+
+    /// Bytes still to download, at most: exact when the file list is here already, which it is for the newest
+    /// releases after a refresh.
+    pub fn download_bytes(&self, to: &Destination) -> u64 {
+        match self.local_tree() {
+            Some(tree) => download::missing_bytes(tree, to),
+            None => self.facts.packed_bytes,
+        }
+    }
+
+    /// Bytes of all its files on the disk.
+    pub fn tree_bytes(&self) -> u64 {
+        self.facts.tree_bytes
+    }
+
+    /// Whether the signed metadata was still valid when this was made; [`crate::Client::download`] refuses otherwise.
+    pub fn is_fresh(&self) -> bool {
+        self.facts.fresh
+    }
+
+    /// The file list, if it is in the local store.
+    pub(crate) fn local_tree(&self) -> Option<&Tree> {
+        if let Some(tree) = self.facts.tree.get() {
+            return Some(tree);
+        }
+        let packed = self.facts.store.blob(&self.facts.tree_target).ok()??;
+        self.keep_tree(&packed).ok()
+    }
+
+    /// Reads the file list from bytes that have the signed digest.
+    pub(crate) fn keep_tree(&self, packed: &[u8]) -> Result<&Tree, Error> {
+        let tree = Tree::from_packed(packed, &self.facts.tree_target.path)?;
+        if tree.bytes() != self.facts.tree_bytes || tree.packed_bytes() != self.facts.packed_bytes {
+            return Err(Error::invalid(
+                &self.facts.tree_target.path,
+                "is not as long as the signed metadata says",
+            ));
+        }
+        Ok(self.facts.tree.get_or_init(|| tree))
+    }
+}

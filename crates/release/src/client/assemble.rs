@@ -1,0 +1,198 @@
+//! From verified metadata to a catalogue: which releases are listed, and what their descriptions say.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+use jiff::Timestamp;
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use sigstore_tuf::{TargetFile, TrustedMetadataSet};
+
+use crate::catalog::{Catalog, Facts, Target, VerifiedRelease};
+use crate::description::{self, Channel, Description};
+use crate::error::Error;
+use crate::store::Store;
+use crate::transport::Transport;
+use crate::tree;
+
+/// The part of a release's signed metadata that is Obnova's own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Custom {
+    pub(crate) product: String,
+    pub(crate) version: Version,
+    pub(crate) channel: Channel,
+    /// Bytes of all files.
+    pub(crate) bytes: u64,
+    /// Bytes of all different compressed files.
+    pub(crate) packed_bytes: u64,
+}
+
+/// A listed release whose description is still to be read.
+#[derive(Debug, Clone)]
+pub(crate) struct Expected {
+    custom: Custom,
+    description: Target,
+    tree: Target,
+}
+
+pub(crate) fn description_path(version: &Version) -> String {
+    format!("releases/{version}/release.json")
+}
+
+pub(crate) fn tree_path(version: &Version) -> String {
+    format!("releases/{version}/tree.json.zst")
+}
+
+/// The product's releases in the signed list.
+pub(crate) fn expected(
+    trusted: &TrustedMetadataSet,
+    product: &str,
+) -> Result<Vec<Expected>, Error> {
+    let empty = BTreeMap::new();
+    let targets = trusted
+        .targets_role("targets")
+        .map_or(&empty, |role| &role.targets);
+    let mut found = Vec::new();
+    let mut others = Vec::new();
+    for (path, file) in targets {
+        if !path.starts_with("releases/") || !path.ends_with("/release.json") {
+            continue;
+        }
+        let custom: Custom = serde_json::from_value(file.custom.clone().unwrap_or_default())
+            .map_err(|error| Error::invalid(path, format!("custom: {error}")))?;
+        if *path != description_path(&custom.version) {
+            return Err(Error::invalid(path, "is listed as another version"));
+        }
+        if custom.product != product {
+            others.push(custom.product);
+            continue;
+        }
+        let tree = tree_path(&custom.version);
+        let tree_file = targets
+            .get(&tree)
+            .ok_or_else(|| Error::invalid(path, "is listed without its files"))?;
+        found.push(Expected {
+            description: target(path, file, description::MAX_LENGTH)?,
+            tree: target(&tree, tree_file, tree::MAX_PACKED_MANIFEST)?,
+            custom,
+        });
+    }
+    match others.first() {
+        Some(other) if found.is_empty() => Err(Error::invalid(
+            "release repository",
+            format!("has releases of {other:?}, none of {product:?}"),
+        )),
+        _ => Ok(found),
+    }
+}
+
+fn target(path: &str, file: &TargetFile, limit: u64) -> Result<Target, Error> {
+    if file.length > limit {
+        return Err(Error::invalid(path, format!("is longer than {limit} bytes")));
+    }
+    let sha256 = file
+        .hashes
+        .get("sha256")
+        .ok_or_else(|| Error::invalid(path, "is listed without a SHA-256 digest"))?
+        .parse()
+        .map_err(|reason: String| Error::invalid(path, reason))?;
+    Ok(Target {
+        path: path.to_owned(),
+        length: file.length,
+        sha256,
+    })
+}
+
+/// Brings the descriptions that are not in the store yet.
+pub(crate) async fn fetch(
+    expected: &[Expected],
+    transport: &Transport,
+    store: &Store,
+) -> Result<(), Error> {
+    stream::iter(expected)
+        .map(|release| fetch_one(&release.description, transport, store))
+        .buffer_unordered(8)
+        .try_collect()
+        .await
+}
+
+async fn fetch_one(target: &Target, transport: &Transport, store: &Store) -> Result<(), Error> {
+    if store.blob(target)?.is_none() {
+        let bytes = transport.fetch_target(target).await?;
+        store.keep_blob(target, &bytes)?;
+    }
+    Ok(())
+}
+
+/// Brings the file lists of the newest release of each channel, so that it can be said exactly what is to be downloaded.
+/// Merely useful: a failure is told when the release is installed.
+pub(crate) async fn fetch_newest_trees(catalog: &Catalog, transport: &Transport, store: &Store) {
+    for channel in [Channel::Stable, Channel::Beta] {
+        let newest = catalog
+            .releases
+            .iter()
+            .rev()
+            .find(|release| release.description().channel == channel);
+        let Some(newest) = newest else { continue };
+        if let Err(error) = fetch_one(&newest.facts.tree_target, transport, store).await {
+            tracing::warn!(error = %error.chain(), "the file list of the newest release is not here yet");
+        }
+    }
+}
+
+/// The catalogue, from descriptions that are in the store.
+pub(crate) fn assemble(
+    trusted: &TrustedMetadataSet,
+    expected: &[Expected],
+    store: &Store,
+    now: Timestamp,
+) -> Result<Catalog, Error> {
+    let expires = super::expires(trusted);
+    let mut releases = expected
+        .iter()
+        .map(|release| {
+            Ok(VerifiedRelease {
+                facts: Arc::new(Facts {
+                    description: read_description(release, store)?,
+                    tree_target: release.tree.clone(),
+                    tree_bytes: release.custom.bytes,
+                    packed_bytes: release.custom.packed_bytes,
+                    store: store.clone(),
+                    tree: OnceLock::new(),
+                    fresh: now <= expires,
+                    expires,
+                }),
+            })
+        })
+        .collect::<Result<Vec<_>, Error>>()?;
+    releases.sort_by(|one, other| one.description().version.cmp(&other.description().version));
+    Ok(Catalog { releases, expires })
+}
+
+fn read_description(release: &Expected, store: &Store) -> Result<Description, Error> {
+    let path = &release.description.path;
+    let bytes = store
+        .blob(&release.description)?
+        .ok_or_else(|| Error::damaged(path, "is missing in the local store"))?;
+    let description = Description::from_json(&bytes, path)?;
+    let custom = &release.custom;
+    if description.product != custom.product
+        || description.version != custom.version
+        || description.channel != custom.channel
+    {
+        return Err(Error::invalid(path, "is not what it is listed as"));
+    }
+    Ok(description)
+}
+
+/// Removes descriptions and lists of releases that are not listed any more. Merely tidy.
+pub(crate) fn forget_old(listed: &[Expected], store: &Store) {
+    let targets: Vec<Target> = listed
+        .iter()
+        .flat_map(|release| [release.description.clone(), release.tree.clone()])
+        .collect();
+    if let Err(error) = store.forget_blobs_except(&targets) {
+        tracing::warn!(error = %error.chain(), "old signed files stay in the store");
+    }
+}

@@ -1,0 +1,135 @@
+use super::*;
+
+fn file() -> Entry {
+    Entry::File(FileEntry {
+        mode: 0o644,
+        sha256: Digest::of(b"x"),
+        size: 1,
+        packed_sha256: Digest::of(b"y"),
+        packed_size: 10,
+    })
+}
+
+fn directory() -> Entry {
+    Entry::Directory { mode: 0o755 }
+}
+
+fn link(target: &str) -> Entry {
+    Entry::Link {
+        target: target.into(),
+    }
+}
+
+fn tree(entries: &[(&str, Entry)]) -> Result<Tree, Error> {
+    let entries = entries
+        .iter()
+        .map(|(path, entry)| ((*path).to_owned(), entry.clone()))
+        .collect();
+    Tree::new(entries, "tree")
+}
+
+fn refused(entries: &[(&str, Entry)]) -> String {
+    tree(entries).unwrap_err().to_string()
+}
+
+#[test]
+fn an_ordinary_tree_is_packed_and_read_again() {
+    let tree = tree(&[
+        ("bin", directory()),
+        ("bin/crm", file()),
+        ("bin/crm-current", link("crm")),
+        ("data", link("bin/../bin")),
+        ("žluťoučký kůň.txt", file()),
+    ])
+    .unwrap();
+    let packed = tree.to_packed().unwrap();
+    assert_eq!(Tree::from_packed(&packed, "tree").unwrap(), tree);
+    assert_eq!(tree.bytes(), 2);
+    assert_eq!(tree.packed_bytes(), 10);
+}
+
+#[test]
+fn paths_that_are_no_plain_relative_ones_are_refused() {
+    for path in [
+        "/etc/passwd", "../x", "a/../b", "a//b", "./a", "", "a/", "a\\b", "a\0b", "a\nb", "CON",
+        "nul.txt", "Com1", "lpt9.log", "dot.", "space ",
+    ] {
+        refused(&[(path, file())]);
+    }
+    refused(&[(&"x".repeat(256), file())]);
+    tree(&[("console", file()), ("com10", file()), ("comb", file())]).unwrap();
+}
+
+#[test]
+fn a_file_below_a_link_or_a_file_is_refused() {
+    refused(&[("a", link(".")), ("a/b", file())]);
+    refused(&[("a", file()), ("a/b", file())]);
+    refused(&[("a/b", file())]);
+}
+
+#[test]
+fn names_that_differ_in_case_or_composition_only_are_refused() {
+    refused(&[("Readme", file()), ("README", file())]);
+    refused(&[("é", file()), ("e\u{301}", file())]);
+    refused(&[("A", directory()), ("a", file())]);
+    refused(&[("Ž", file()), ("z\u{30c}", file())]);
+}
+
+#[test]
+fn a_link_out_of_the_tree_is_refused_also_by_way_of_other_links() {
+    refused(&[("a", link("/etc"))]);
+    refused(&[("a", link(".."))]);
+    refused(&[("d", directory()), ("d/a", link("../.."))]);
+    // By names alone `deep/up/../../x` stays inside; the kernel follows `up` to the root first.
+    refused(&[
+        ("deep", directory()),
+        ("deep/er", directory()),
+        ("deep/er/up", link("../..")),
+        ("out", link("deep/er/up/../x")),
+    ]);
+    refused(&[("a", link("b")), ("b", link("a"))]);
+    tree(&[("d", directory()), ("d/a", link("../d/not-yet-there"))]).unwrap();
+}
+
+#[test]
+fn special_modes_are_refused() {
+    refused(&[("a", Entry::Directory { mode: 0o1777 })]);
+    refused(&[(
+        "a",
+        Entry::File(FileEntry {
+            mode: 0o4755,
+            sha256: Digest::of(b""),
+            size: 0,
+            packed_sha256: Digest::of(b""),
+            packed_size: 0,
+        }),
+    )]);
+}
+
+#[test]
+fn absurd_sizes_are_refused() {
+    let sized = |size, packed_size| {
+        Entry::File(FileEntry {
+            mode: 0o644,
+            sha256: Digest::of(b""),
+            size,
+            packed_sha256: Digest::of(b""),
+            packed_size,
+        })
+    };
+    refused(&[("a", sized(40 << 30, 1)), ("b", sized(40 << 30, 1))]);
+    refused(&[("a", sized(u64::MAX, 1))]);
+    refused(&[("a", sized(1, 1 << 20))]);
+}
+
+#[test]
+fn a_manifest_that_unpacks_endlessly_is_refused() {
+    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
+    let zeros = vec![b' '; 1 << 20];
+    for _ in 0..513 {
+        std::io::Write::write_all(&mut encoder, &zeros).unwrap();
+    }
+    let bomb = encoder.finish().unwrap();
+    assert!(bomb.len() < 1 << 20);
+    Tree::from_packed(&bomb, "bomb").unwrap_err();
+}
