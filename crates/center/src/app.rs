@@ -51,6 +51,7 @@ pub fn router(centre: Centre) -> Router {
         .route("/groups/{id}", post(groups::rename))
         .route("/groups/{id}/remove", post(groups::remove))
         .route("/notifications", get(notifications::list))
+        .route("/notifications/resend-failed", post(notifications::resend_failed))
         .route("/notifications/test", post(notifications::test))
         .route("/notifications/{id}", get(notifications::show))
         .route("/notifications/{id}/html", get(notifications::html_part))

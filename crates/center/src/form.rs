@@ -23,6 +23,11 @@ impl Fields {
         Fields(url::form_urlencoded::parse(body).into_owned().collect())
     }
 
+    /// Adds a field: to fill a form that is about to be shown.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.0.push((name.to_owned(), value.to_owned()));
+    }
+
     /// A field without the white space around it; empty when it is missing.
     pub fn text(&self, name: &str) -> &str {
         self.raw(name).trim()

@@ -91,11 +91,6 @@ impl Page {
     pub fn number(&self, count: &u64) -> String {
         format::number(*count, self.lang)
     }
-
-    /// The words for a step.
-    pub fn step(&self, name: &str) -> String {
-        format::step(self.t(), name)
-    }
 }
 
 impl FromRequestParts<Centre> for Page {

@@ -7,6 +7,7 @@ pub mod imports;
 pub mod install;
 pub mod live;
 pub mod notifications;
+pub mod paging;
 pub mod preferences;
 pub mod progress;
 pub mod report;

@@ -82,6 +82,7 @@ pub async fn serve(
 ) -> Result<(), Error> {
     let (end, ended) = watch::channel(false);
     let centre = Centre::open(options, ended.clone()).await?;
+    let store = centre.store().clone();
     let jobs = jobs::spawn(centre.store().clone(), centre.engine().clone(), ended.clone());
     let service = app::router(centre).into_make_service_with_connect_info::<SocketAddr>();
     let mut served = tokio::spawn(async move {
@@ -99,6 +100,7 @@ pub async fn serve(
     let _ = end.send(true);
     let result = tokio::time::timeout(GRACE, &mut served).await;
     jobs.finish().await;
+    store.close().await;
     match result {
         Ok(result) => finished(result),
         Err(_) => {

@@ -53,15 +53,6 @@ impl Session {
     pub async fn end(&self, store: &Store) -> Result<(), Failure> {
         Ok(store.end_session(&self.token_hash).await?)
     }
-
-    /// Ends the same user's other sessions: after a change of the password.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn end_others(&self, store: &Store) -> Result<(), Failure> {
-        store.end_other_sessions(self.user, &self.token_hash).await?;
-        Ok(())
-    }
 }
 
 /// Begins a session with a new token; returns the cookie to set.

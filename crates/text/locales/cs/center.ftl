@@ -257,6 +257,7 @@ mail-attachment = Příloha
 mail-text = Textová část
 mail-html = HTML část
 mail-resend = Poslat znovu
+mail-resend-failed = Poslat znovu všechny neodeslané
 mail-test = Zkušební e-mail
 mail-test-to = Komu
 mail-test-send = Poslat zkušební e-mail
@@ -334,6 +335,12 @@ done-group-removed = Skupina byla odebrána.
 done-settings-saved = Nastavení je uloženo.
 done-report-sent = Zpráva je na cestě technické podpoře.
 done-mail-resent = E-mail se odešle znovu.
+done-mails-resent =
+    { $count ->
+        [one] { $count } e-mail se odešle znovu.
+        [few] { $count } e-maily se odešlou znovu.
+       *[other] { $count } e-mailů se odešle znovu.
+    }
 done-mail-queued = Zkušební e-mail je na cestě. Jak dopadl, uvidíte zde.
 
 # Audit log

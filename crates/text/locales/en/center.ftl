@@ -256,6 +256,7 @@ mail-attachment = Attachment
 mail-text = Text part
 mail-html = HTML part
 mail-resend = Send again
+mail-resend-failed = Send all failed ones again
 mail-test = Test e-mail
 mail-test-to = To
 mail-test-send = Send a test e-mail
@@ -333,6 +334,11 @@ done-group-removed = The group was removed.
 done-settings-saved = The settings are saved.
 done-report-sent = The report is on its way to technical support.
 done-mail-resent = The e-mail will be sent again.
+done-mails-resent =
+    { $count ->
+        [one] { $count } e-mail will be sent again.
+       *[other] { $count } e-mails will be sent again.
+    }
 done-mail-queued = The test e-mail is on its way. Here you see how it fares.
 
 # Audit log

@@ -1,0 +1,105 @@
+//! All updates so far, and one of them in detail.
+
+use std::time::Duration;
+
+use askama::Template;
+use axum::extract::{Path, State};
+use axum::response::Response;
+use obnova_engine::api::{Answer, Outcome, Request, UpdateSummary};
+use obnova_text::Text;
+
+use super::progress::Steps;
+use crate::app::{Centre, unexpected};
+use crate::error::Failure;
+use crate::explain::{Explained, explain};
+use crate::format;
+use crate::page::{Page, html};
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[derive(Template)]
+#[template(path = "history.html")]
+struct History {
+    page: Page,
+    t: &'static Text,
+    updates: Vec<Entry>,
+}
+
+#[derive(Template)]
+#[template(path = "history_entry.html")]
+struct HistoryEntry {
+    page: Page,
+    t: &'static Text,
+    entry: Entry,
+    then: Vec<String>,
+    problem: Option<Explained>,
+    steps: String,
+    finished: Option<String>,
+}
+
+struct Entry {
+    update: u64,
+    from: String,
+    to: String,
+    actor: String,
+    started: String,
+    tag: &'static str,
+    outcome: String,
+    took: String,
+    blackout: String,
+    reason: Option<String>,
+}
+
+/// `GET /history`
+pub async fn list(page: Page, State(centre): State<Centre>) -> Result<Response, Failure> {
+    let updates = fetch(&centre).await?;
+    let updates = updates.iter().map(|update| entry(&page, update)).collect();
+    html(&History { t: page.t(), updates, page })
+}
+
+/// `GET /history/{update}`
+pub async fn show(page: Page, State(centre): State<Centre>, Path(number): Path<u64>) -> Result<Response, Failure> {
+    let updates = fetch(&centre).await?;
+    let update = updates.iter().find(|update| update.update == number).ok_or(Failure::NotFound)?;
+    let t = page.t();
+    html(&HistoryEntry {
+        t,
+        entry: entry(&page, update),
+        then: update.then.iter().map(ToString::to_string).collect(),
+        problem: update.problem.as_ref().map(|problem| explain(t, problem)),
+        steps: Steps::new(t, &update.steps, None).html(),
+        finished: update.finished.map(|at| page.moment(&at)),
+        page,
+    })
+}
+
+async fn fetch(centre: &Centre) -> Result<Vec<UpdateSummary>, Failure> {
+    match centre.ask(&Request::History, PATIENCE).await? {
+        Answer::History { updates } => Ok(updates),
+        _ => Err(unexpected().into()),
+    }
+}
+
+fn entry(page: &Page, update: &UpdateSummary) -> Entry {
+    let t = page.t();
+    let (tag, key) = match update.outcome {
+        Outcome::Running => ("warn", "outcome-running"),
+        Outcome::Completed => ("good", "outcome-completed"),
+        Outcome::RolledBack => ("bad", "outcome-rolled-back"),
+    };
+    let dash = || "–".to_owned();
+    Entry {
+        update: update.update,
+        from: update.from.to_string(),
+        to: update.to.to_string(),
+        actor: update.actor.clone(),
+        started: page.moment(&update.started),
+        tag,
+        outcome: t.get(key),
+        took: update
+            .finished
+            .map_or_else(dash, |at| page.took(&format::between(update.started, at))),
+        blackout: update.blackout_ms.map_or_else(dash, |ms| page.took(&ms)),
+        reason: update.problem.as_ref().map(|problem| explain(t, problem).what),
+    }
+}

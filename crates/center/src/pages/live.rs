@@ -1,0 +1,194 @@
+//! What happens, as it happens, over server-sent events. Each time something does, the whole picture is drawn again from the
+//! engine's state, so that nothing depends on having seen what came before.
+
+use std::convert::Infallible;
+use std::time::{Duration, Instant};
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::response::Sse;
+use axum::response::sse::{Event, KeepAlive};
+use obnova_engine::api::{self, Phase};
+use obnova_engine::client::Events;
+use obnova_text::{Lang, Text};
+use serde::Deserialize;
+use tokio::sync::mpsc::{self, Sender};
+use tokio_stream::Stream;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::progress::Live;
+use crate::app::Centre;
+use crate::page::Page;
+
+/// The picture is drawn again at least this often while an update runs: its clock goes on.
+const TICK: Duration = Duration::from_secs(1);
+/// ... and at most this often, however fast a download counts.
+const GAP: Duration = Duration::from_millis(200);
+/// A stream ends after this long and the browser opens another, so that an ended session is noticed.
+const LASTS: Duration = Duration::from_secs(600);
+/// Between the stops of one click the engine is idle for a moment.
+const BETWEEN_STOPS: Duration = Duration::from_secs(10);
+
+/// Which update the page shows; none: the page waits for one to start.
+#[derive(Deserialize)]
+pub struct Shown {
+    update: Option<u64>,
+}
+
+/// `GET /updates/live`: events `progress` (HTML), `status` (a sentence), `lost` and `changed` (fetch the page again).
+pub async fn stream(
+    page: Page,
+    State(centre): State<Centre>,
+    Query(shown): Query<Shown>,
+) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let (sender, receiver) = mpsc::channel(4);
+    let follower = Follower {
+        centre,
+        lang: page.lang,
+        shown: shown.update,
+        sender,
+        last: Sent::default(),
+    };
+    tokio::spawn(follower.follow());
+    Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+}
+
+/// What the browser has been sent, so that nothing is sent twice.
+#[derive(Default)]
+struct Sent {
+    progress: String,
+    said: String,
+}
+
+struct Follower {
+    centre: Centre,
+    lang: Lang,
+    shown: Option<u64>,
+    sender: Sender<Result<Event, Infallible>>,
+    last: Sent,
+}
+
+#[derive(Template)]
+#[template(path = "lost.html")]
+struct Lost {
+    t: &'static Text,
+}
+
+/// Whether there is more to come.
+enum Next {
+    More,
+    Done,
+}
+
+impl Follower {
+    async fn follow(mut self) {
+        let began = Instant::now();
+        let mut ended = self.centre.ended();
+        let mut idle_since: Option<Instant> = None;
+        let mut events: Option<Events> = None;
+        while began.elapsed() < LASTS {
+            let state = self.centre.state().await;
+            let next = match &state {
+                Err(_) => self.lost().await,
+                Ok(state) => self.draw(state, &mut idle_since).await,
+            };
+            if matches!(next, Next::Done) {
+                return;
+            }
+            match &state {
+                Err(_) => events = None,
+                Ok(state) if events.is_none() => {
+                    events = self.centre.engine().events(state.last_event, true).await.ok();
+                }
+                Ok(_) => {}
+            }
+            let drawn = Instant::now();
+            tokio::select! {
+                _ = ended.wait_for(|ended| *ended) => return,
+                () = self.sender.closed() => return,
+                alive = next_event(events.as_mut()) => if !alive { events = None },
+                () = tokio::time::sleep(TICK) => {}
+            }
+            tokio::time::sleep(GAP.saturating_sub(drawn.elapsed())).await;
+        }
+    }
+
+    async fn draw(&mut self, state: &api::State, idle_since: &mut Option<Instant>) -> Next {
+        match (&state.phase, self.shown) {
+            (Phase::Idle, None) => Next::More,
+            (_, None) => self.changed().await,
+            (Phase::Idle, Some(_)) => {
+                let since = *idle_since.get_or_insert_with(Instant::now);
+                match stops_follow(state) && since.elapsed() < BETWEEN_STOPS {
+                    true => Next::More,
+                    false => self.changed().await,
+                }
+            }
+            (_, Some(_)) => {
+                *idle_since = None;
+                self.progress(state).await
+            }
+        }
+    }
+
+    async fn progress(&mut self, state: &api::State) -> Next {
+        let Some(live) = Live::of(Text::of(self.lang), state) else {
+            return Next::More;
+        };
+        let Ok(picture) = live.render() else {
+            return Next::Done;
+        };
+        if live.said != self.last.said {
+            self.last.said.clone_from(&live.said);
+            if let Next::Done = self.send("status", &live.said).await {
+                return Next::Done;
+            }
+        }
+        self.picture(picture).await
+    }
+
+    async fn lost(&mut self) -> Next {
+        if self.shown.is_none() {
+            return Next::More;
+        }
+        let picture = Lost { t: Text::of(self.lang) }.render().unwrap_or_default();
+        self.picture(picture).await
+    }
+
+    async fn picture(&mut self, picture: String) -> Next {
+        if picture == self.last.progress {
+            return Next::More;
+        }
+        let next = self.send("progress", &picture).await;
+        self.last.progress = picture;
+        next
+    }
+
+    async fn changed(&mut self) -> Next {
+        self.send("changed", "now").await;
+        Next::Done
+    }
+
+    async fn send(&self, name: &str, data: &str) -> Next {
+        match self.sender.send(Ok(Event::default().event(name).data(data))).await {
+            Ok(()) => Next::More,
+            Err(_) => Next::Done,
+        }
+    }
+}
+
+/// Whether the newest update is one of several stops of one click, and not the last.
+fn stops_follow(state: &api::State) -> bool {
+    state
+        .last_update
+        .as_ref()
+        .is_some_and(|update| update.outcome == api::Outcome::Completed && !update.then.is_empty())
+}
+
+/// Waits for the next event; false when there will be none on this connection.
+async fn next_event(events: Option<&mut Events>) -> bool {
+    match events {
+        Some(events) => matches!(events.next().await, Ok(Some(_))),
+        None => std::future::pending().await,
+    }
+}

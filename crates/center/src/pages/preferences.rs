@@ -1,0 +1,65 @@
+//! Language and theme, for this browser; the language also for the user who is signed in.
+
+use axum::extract::State;
+use axum::http::{HeaderValue, header};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
+use axum::Extension;
+use obnova_text::Lang;
+
+use crate::app::Centre;
+use crate::error::Failure;
+use crate::form::Open;
+use crate::page::{LANG_COOKIE, THEME_COOKIE};
+use crate::session::Session;
+
+/// `POST /preferences`
+pub async fn save(
+    State(centre): State<Centre>,
+    session: Option<Extension<Session>>,
+    Open(fields): Open,
+) -> Result<Response, Failure> {
+    let mut cookies = Vec::new();
+    if let Ok(lang) = fields.text("lang").parse::<Lang>() {
+        cookies.push(cookie(&centre, LANG_COOKIE, lang.tag())?);
+        if let Some(Extension(session)) = session
+            && session.confirms(fields.raw(crate::form::TOKEN_FIELD))
+        {
+            centre.store().set_user_language(session.user, lang).await?;
+        }
+    }
+    if let Some(theme) = ["auto", "light", "dark"].into_iter().find(|theme| *theme == fields.text("theme")) {
+        cookies.push(cookie(&centre, THEME_COOKIE, theme)?);
+    }
+    let cookies = AppendHeaders(cookies.into_iter().map(|value| (header::SET_COOKIE, value)));
+    Ok((cookies, Redirect::to(local(fields.text("back")).unwrap_or("/"))).into_response())
+}
+
+fn cookie(centre: &Centre, name: &str, value: &str) -> Result<HeaderValue, Failure> {
+    let secure = if centre.secure_cookies() { "; Secure" } else { "" };
+    HeaderValue::from_str(&format!(
+        "{name}={value}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}"
+    ))
+    .map_err(|error| Failure::Internal(error.to_string()))
+}
+
+/// The place to go back to, if it is one of ours: a link cannot lead through here to another site.
+pub fn local(place: &str) -> Option<&str> {
+    let ours = place.starts_with('/')
+        && !place.starts_with("//")
+        && !place.contains(['\\', '\r', '\n', '\t'])
+        && !place.chars().any(char::is_control);
+    ours.then_some(place)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::local;
+
+    #[test]
+    fn only_places_of_ours_are_gone_back_to() {
+        assert_eq!(local("/users?page=2"), Some("/users?page=2"));
+        for place in ["//evil.example", "https://evil.example", "/\\evil.example", "", "/a\r\nb"] {
+            assert_eq!(local(place), None, "{place:?}");
+        }
+    }
+}

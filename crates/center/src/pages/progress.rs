@@ -1,0 +1,174 @@
+//! The steps of an update, running or finished, as the pages draw them. Always made from what the engine says now, so a reload
+//! or another computer shows the same.
+
+use askama::Template;
+use jiff::Timestamp;
+use obnova_engine::api::{Phase, Progress, Running, State, StepState, StepStatus, Unit};
+use obnova_text::Text;
+
+use crate::explain::{Explained, explain};
+use crate::format;
+
+/// The list of steps.
+#[derive(Template)]
+#[template(path = "steps.html")]
+pub struct Steps {
+    steps: Vec<StepView>,
+}
+
+struct StepView {
+    name: String,
+    class: &'static str,
+    status: String,
+    took: Option<String>,
+    bar: Option<Bar>,
+}
+
+struct Bar {
+    done: u64,
+    total: u64,
+    text: String,
+}
+
+impl Steps {
+    /// The steps as they stand.
+    pub fn new(t: &Text, steps: &[StepState], progress: Option<&Progress>) -> Steps {
+        let steps = steps.iter().map(|step| step_view(t, step, progress)).collect();
+        Steps { steps }
+    }
+
+    /// As HTML; empty when it cannot be made.
+    pub fn html(&self) -> String {
+        self.render().unwrap_or_default()
+    }
+}
+
+fn step_view(t: &Text, step: &StepState, progress: Option<&Progress>) -> StepView {
+    let is_moving = matches!(step.status, StepStatus::Running | StepStatus::Undoing);
+    StepView {
+        name: format::step(t, &step.step),
+        class: class(step.status),
+        status: t.get(&format!("status-{}", class(step.status))),
+        took: step.took_ms.filter(|_| step.status != StepStatus::Waiting).map(|ms| match is_moving {
+            // While it runs, tenths of a second would only flicker.
+            true => format::took(ms / 1000 * 1000, t.lang()),
+            false => format::took(ms, t.lang()),
+        }),
+        bar: progress
+            .filter(|progress| is_moving && progress.step == step.step)
+            .map(|progress| bar(t, progress)),
+    }
+}
+
+fn class(status: StepStatus) -> &'static str {
+    match status {
+        StepStatus::Waiting => "waiting",
+        StepStatus::Running => "running",
+        StepStatus::Done => "done",
+        StepStatus::Failed => "failed",
+        StepStatus::Undoing => "undoing",
+        StepStatus::Undone => "undone",
+    }
+}
+
+fn bar(t: &Text, progress: &Progress) -> Bar {
+    let words = |count| match progress.unit {
+        Unit::Bytes => format::bytes(count, t.lang()),
+        Unit::Files | Unit::Requests => format::number(count, t.lang()),
+    };
+    let key = match progress.unit {
+        Unit::Bytes => "progress-bytes",
+        Unit::Files => "progress-files",
+        Unit::Requests => "progress-requests",
+    };
+    let done = words(progress.done);
+    let text = match progress.total {
+        0 => t.with("progress-so-far", &[("done", &done)]),
+        total => t.with(key, &[("done", &done), ("total", &words(total))]),
+    };
+    Bar {
+        done: progress.done.min(progress.total),
+        total: progress.total,
+        text,
+    }
+}
+
+/// A running update.
+#[derive(Template)]
+#[template(path = "progress.html")]
+pub struct Live {
+    t: &'static Text,
+    title: String,
+    lead: String,
+    route: Vec<String>,
+    steps: String,
+    done: usize,
+    total: usize,
+    elapsed: String,
+    problem: Option<Explained>,
+    /// One sentence for those who cannot see it; it changes only when a step does.
+    pub said: String,
+}
+
+impl Live {
+    /// What the engine is doing; `None` when it does nothing.
+    pub fn of(t: &'static Text, state: &State) -> Option<Live> {
+        let (running, key) = match &state.phase {
+            Phase::Idle => return None,
+            Phase::Updating(running) => (running, "progress-updating"),
+            Phase::RollingBack(running) => (running, "progress-rolling-back"),
+        };
+        let total = running.steps.len();
+        let done = running.steps.iter().filter(|step| step.status == StepStatus::Done).count();
+        let (from, to) = (running.from.to_string(), running.to.to_string());
+        let args = [
+            ("from", from.as_str()),
+            ("to", to.as_str()),
+            ("actor", running.actor.as_str()),
+            ("name", state.name.as_str()),
+        ];
+        let elapsed = format::between(running.started, Timestamp::now()) / 1000 * 1000;
+        Some(Live {
+            title: t.with(key, &args),
+            lead: t.with(&format!("{key}-lead"), &args),
+            route: route(running),
+            steps: Steps::new(t, &running.steps, running.progress.as_ref()).html(),
+            done,
+            total,
+            elapsed: format::took(elapsed, t.lang()),
+            problem: running.problem.as_ref().map(|problem| explain(t, problem)),
+            said: said(t, running),
+            t,
+        })
+    }
+}
+
+/// All versions of this click when there are stops, else nothing.
+fn route(running: &Running) -> Vec<String> {
+    if running.then.is_empty() {
+        return Vec::new();
+    }
+    [&running.from, &running.to]
+        .into_iter()
+        .chain(&running.then)
+        .map(ToString::to_string)
+        .collect()
+}
+
+fn said(t: &Text, running: &Running) -> String {
+    let moving = running
+        .steps
+        .iter()
+        .position(|step| matches!(step.status, StepStatus::Running | StepStatus::Undoing));
+    let Some(index) = moving else {
+        return String::new();
+    };
+    let step = &running.steps[index];
+    let name = format::step(t, &step.step);
+    let (number, total) = ((index + 1).to_string(), running.steps.len().to_string());
+    let key = match step.status {
+        StepStatus::Undoing => "progress-said-undo",
+        _ => "progress-said",
+    };
+    t.with(key, &[("number", &number), ("total", &total), ("step", &name)])
+}

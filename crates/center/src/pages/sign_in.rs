@@ -1,0 +1,98 @@
+//! Signing in and out.
+
+use std::net::SocketAddr;
+
+use askama::Template;
+use axum::extract::{ConnectInfo, Query, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use obnova_text::Text;
+use serde::Deserialize;
+
+use super::preferences::local;
+use crate::app::Centre;
+use crate::auth::{self, Attempt};
+use crate::error::Failure;
+use crate::form::{Open, Posted};
+use crate::page::{Page, html};
+use crate::session;
+
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct SignIn {
+    page: Page,
+    t: &'static Text,
+    next: String,
+    email: String,
+    error: Option<String>,
+}
+
+/// Where to go after signing in.
+#[derive(Deserialize)]
+pub struct Next {
+    next: Option<String>,
+}
+
+/// `GET /sign-in`
+pub async fn show(page: Page, State(centre): State<Centre>, Query(query): Query<Next>) -> Result<Response, Failure> {
+    let next = query.next.as_deref().and_then(local).unwrap_or("/updates");
+    if page.session.is_some() {
+        return Ok(Redirect::to(next).into_response());
+    }
+    if centre.store().administrator_count().await? == 0 {
+        return Ok(Redirect::to("/setup").into_response());
+    }
+    html(&SignIn {
+        t: page.t(),
+        next: next.to_owned(),
+        email: String::new(),
+        error: None,
+        page,
+    })
+}
+
+/// `POST /sign-in`
+pub async fn sign_in(
+    page: Page,
+    State(centre): State<Centre>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Open(fields): Open,
+) -> Result<Response, Failure> {
+    let email = fields.text("email").to_owned();
+    let next = local(fields.text("next")).unwrap_or("/updates").to_owned();
+    let t = page.t();
+    let old_session = page.session.clone();
+    let refuse = |status, error| {
+        let page = SignIn { t, next: next.clone(), email: email.clone(), error: Some(error), page };
+        Ok((status, html(&page)?).into_response())
+    };
+    let store = centre.store();
+    let Some(attempt) = Attempt::begin(store, &email, peer.ip()).await? else {
+        tracing::warn!(address = %peer.ip(), "sign-ins from {} or for one account are refused for a while", peer.ip());
+        let minutes = (auth::WINDOW.as_secs() / 60).to_string();
+        return refuse(StatusCode::TOO_MANY_REQUESTS, t.with("sign-in-wait", &[("minutes", &minutes)]));
+    };
+    let (user, hash) = match store.user_by_email(&email).await? {
+        Some((user, hash)) => (Some(user), hash),
+        None => (None, None),
+    };
+    let right = auth::verify(fields.raw("password").to_owned(), hash).await?;
+    let user = match user {
+        Some(user) if right && user.active && store.is_administrator(user.id).await? => user,
+        _ => return refuse(StatusCode::UNAUTHORIZED, t.get("sign-in-wrong")),
+    };
+    attempt.succeed(store).await?;
+    if let Some(old) = old_session {
+        old.end(store).await?;
+    }
+    let cookie = session::begin(&centre, &user).await?;
+    store.audit(&user.email, "signed-in", &peer.ip().to_string()).await?;
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response())
+}
+
+/// `POST /sign-out`
+pub async fn sign_out(State(centre): State<Centre>, posted: Posted) -> Result<Response, Failure> {
+    posted.session.end(centre.store()).await?;
+    centre.store().audit(&posted.session.email, "signed-out", "").await?;
+    Ok(([(header::SET_COOKIE, session::no_cookie(&centre)?)], Redirect::to("/sign-in")).into_response())
+}

@@ -1,0 +1,263 @@
+//! The Updates page: what is installed, what is offered and what is new in it, and the button. While an update runs it shows
+//! its steps instead, and when it has ended a window says how.
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use jiff::Timestamp;
+use obnova_engine::api::{self, Answer, Outcome, Phase, Request, UpdateSummary};
+use obnova_text::Text;
+use serde::Deserialize;
+use std::time::Duration;
+
+use super::progress::{Live, Steps};
+use crate::app::{Centre, unexpected};
+use crate::error::Failure;
+use crate::explain::{Explained, explain};
+use crate::form::Posted;
+use crate::page::{Page, cookie, html, is_fragment};
+use crate::{format, notes};
+
+/// The longest a look at the release repository may take before the page stops waiting for it.
+const CHECK_PATIENCE: Duration = Duration::from_secs(60);
+/// The cookie with the number of the newest update whose end was seen in this browser.
+const SEEN_COOKIE: &str = "obnova_seen";
+/// An update that ended longer ago than this is history, not news.
+const NEWS: u64 = 24 * 60 * 60 * 1000;
+
+#[derive(Template)]
+#[template(path = "updates.html")]
+struct Updates {
+    page: Page,
+    t: &'static Text,
+    offer: String,
+    verdict: Option<Verdict>,
+}
+
+#[derive(Template)]
+#[template(path = "running.html")]
+struct RunningPage {
+    page: Page,
+    t: &'static Text,
+    update: u64,
+    live: String,
+    said: String,
+}
+
+/// What is installed and offered, as a part of the page that is fetched again.
+#[derive(Template)]
+#[template(path = "offer.html")]
+struct OfferPart<'a> {
+    page: &'a Page,
+    t: &'static Text,
+    /// The fresh answer is under way; the part fetches it by itself.
+    checking: bool,
+    /// What the look just taken found, for the status line.
+    found: Option<String>,
+    installed: String,
+    checked: Option<String>,
+    check_problem: Option<Explained>,
+    offer: Option<OfferView>,
+    expires_soon: Option<String>,
+}
+
+struct OfferView {
+    version: String,
+    /// The version as it is written in an address.
+    query: String,
+    route: Vec<String>,
+    download: Option<String>,
+    obstacles: Vec<Explained>,
+    may_insist: bool,
+    notes: Vec<NoteView>,
+}
+
+struct NoteView {
+    version: String,
+    date: String,
+    lang: String,
+    html: String,
+}
+
+/// How the newest update ended.
+pub struct Verdict {
+    /// Its number.
+    pub update: u64,
+    /// Whether the new version serves.
+    pub succeeded: bool,
+    /// From, to.
+    pub from: String,
+    /// To which version.
+    pub to: String,
+    /// How long all of it took.
+    pub took: String,
+    /// How long requests were held.
+    pub blackout: Option<String>,
+    /// Why it was undone.
+    pub problem: Option<Explained>,
+    /// Its steps.
+    pub steps: String,
+    /// Where a report goes.
+    pub support: Option<String>,
+}
+
+/// Whether to look at the repository before the page is sent: for browsers without script.
+#[derive(Deserialize)]
+pub struct Check {
+    check: Option<String>,
+}
+
+/// `GET /updates`
+pub async fn show(
+    page: Page,
+    State(centre): State<Centre>,
+    Query(query): Query<Check>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
+    let state = page.engine.clone()?;
+    let t = page.t();
+    if let Some(live) = Live::of(t, &state) {
+        return html(&RunningPage {
+            t,
+            update: running_number(&state.phase),
+            said: live.said.clone(),
+            live: live.render()?,
+            page,
+        });
+    }
+    let verdict = news(t, &state, &headers);
+    let offer = match query.check.is_some() {
+        true => {
+            let fresh = check(&centre).await?;
+            part(&page, &fresh, false, Some(found(t, &fresh))).render()?
+        }
+        false => part(&page, &state, true, None).render()?,
+    };
+    html(&Updates { t, offer, verdict, page })
+}
+
+/// `GET /updates/offer`: asks the repository now.
+pub async fn offer(page: Page, State(centre): State<Centre>, headers: HeaderMap) -> Result<Response, Failure> {
+    if !is_fragment(&headers) {
+        return Ok(Redirect::to("/updates?check=now").into_response());
+    }
+    let state = check(&centre).await?;
+    if !matches!(state.phase, Phase::Idle) {
+        // Somebody has started an update meanwhile: the page becomes its steps.
+        return Ok([("hx-refresh", "true")].into_response());
+    }
+    html(&part(&page, &state, false, Some(found(page.t(), &state))))
+}
+
+/// `POST /updates/seen`: the window about an update's end was closed.
+pub async fn seen(State(centre): State<Centre>, posted: Posted) -> Result<Response, Failure> {
+    let update: u64 = posted.fields.text("update").parse().unwrap_or(0);
+    let secure = if centre.secure_cookies() { "; Secure" } else { "" };
+    let text = format!("{SEEN_COOKIE}={update}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}");
+    let cookie = HeaderValue::from_str(&text).map_err(|error| Failure::Internal(error.to_string()))?;
+    Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/updates")).into_response())
+}
+
+async fn check(centre: &Centre) -> Result<Box<api::State>, Failure> {
+    match centre.ask(&Request::Check, CHECK_PATIENCE).await? {
+        Answer::State(state) => Ok(state),
+        _ => Err(unexpected().into()),
+    }
+}
+
+fn running_number(phase: &Phase) -> u64 {
+    match phase {
+        Phase::Idle => 0,
+        Phase::Updating(running) | Phase::RollingBack(running) => running.update,
+    }
+}
+
+/// The status line after a look: nothing newer, a newer one, or that it failed.
+fn found(t: &Text, state: &api::State) -> String {
+    match &state.check {
+        Some(check) if check.problem.is_some() => t.get("updates-check-failed"),
+        Some(api::Check { offer: Some(offer), .. }) => {
+            t.with("updates-found", &[("version", &offer.version.to_string())])
+        }
+        _ => t.get("updates-nothing-newer"),
+    }
+}
+
+fn part<'a>(page: &'a Page, state: &api::State, checking: bool, found: Option<String>) -> OfferPart<'a> {
+    let t = page.t();
+    let check = state.check.as_ref();
+    OfferPart {
+        page,
+        t,
+        checking,
+        found,
+        installed: state.installed.to_string(),
+        checked: check.map(|check| page.moment(&check.at)),
+        check_problem: check
+            .and_then(|check| check.problem.as_ref())
+            .map(|problem| explain(t, problem)),
+        offer: check.and_then(|check| check.offer.as_ref()).map(|offer| offer_view(page, offer)),
+        expires_soon: check
+            .and_then(|check| check.metadata_expires)
+            .filter(|at| format::between(Timestamp::now(), *at) < NEWS)
+            .map(|at| page.moment(&at)),
+    }
+}
+
+fn offer_view(page: &Page, offer: &api::Offer) -> OfferView {
+    let t = page.t();
+    let version = offer.version.to_string();
+    OfferView {
+        query: url::form_urlencoded::byte_serialize(version.as_bytes()).collect(),
+        version,
+        route: match offer.route.len() {
+            0 | 1 => Vec::new(),
+            _ => offer.route.iter().map(ToString::to_string).collect(),
+        },
+        download: (offer.download_bytes > 0).then(|| page.bytes(&offer.download_bytes)),
+        obstacles: offer.obstacles.iter().map(|problem| explain(t, problem)).collect(),
+        may_insist: offer.may_insist && !offer.obstacles.is_empty(),
+        notes: offer.notes.iter().map(|note| note_view(page, note)).collect(),
+    }
+}
+
+fn note_view(page: &Page, note: &api::ReleaseNotes) -> NoteView {
+    let (lang, text) = notes::in_language(note, page.lang).unwrap_or((page.lang.tag(), ""));
+    NoteView {
+        version: note.version.to_string(),
+        date: format::date(&note.date, page.lang),
+        lang: lang.to_owned(),
+        html: notes::to_html(text),
+    }
+}
+
+/// How the newest update ended, while that is news in this browser.
+fn news(t: &Text, state: &api::State, headers: &HeaderMap) -> Option<Verdict> {
+    let update = state.last_update.as_ref()?;
+    let seen: u64 = cookie(headers, SEEN_COOKIE).and_then(|value| value.parse().ok()).unwrap_or(0);
+    let ended = update.finished?;
+    if update.update <= seen || format::between(ended, Timestamp::now()) > NEWS {
+        return None;
+    }
+    verdict(t, update, state.support_email.clone())
+}
+
+fn verdict(t: &Text, update: &UpdateSummary, support: Option<String>) -> Option<Verdict> {
+    let lang = t.lang();
+    Some(Verdict {
+        update: update.update,
+        succeeded: match update.outcome {
+            Outcome::Running => return None,
+            Outcome::Completed => true,
+            Outcome::RolledBack => false,
+        },
+        from: update.from.to_string(),
+        to: update.to.to_string(),
+        took: format::took(format::between(update.started, update.finished?), lang),
+        blackout: update.blackout_ms.map(|ms| format::took(ms, lang)),
+        problem: update.problem.as_ref().map(|problem| explain(t, problem)),
+        steps: Steps::new(t, &update.steps, None).html(),
+        support,
+    })
+}
