@@ -18,6 +18,7 @@ mod tree;
 mod validation;
 mod web;
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -84,6 +85,7 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .init();
     match run(Cli::parse().command).await {
         Ok(()) => ExitCode::SUCCESS,
@@ -105,7 +107,7 @@ async fn run(command: Command) -> anyhow::Result<()> {
 }
 
 /// An error and its causes in one line; a cause that its consequence has already quoted is left out.
-fn told(error: &anyhow::Error) -> String {
+pub fn told(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if text.is_empty() {

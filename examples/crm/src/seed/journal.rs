@@ -70,9 +70,9 @@ const TASKS: &[&str] = &[
 ];
 
 const SENTENCES: &[&str] = &[
-    "děkujeme za Váš zájem o naše služby.",
-    "v příloze zasíláme slíbené podklady.",
-    "rádi bychom s Vámi domluvili termín schůzky v příštím týdnu.",
+    "Děkujeme za Váš zájem o naše služby.",
+    "V příloze zasíláme slíbené podklady.",
+    "Rádi bychom s Vámi domluvili termín schůzky v příštím týdnu.",
     "Cena zahrnuje zaškolení i první rok podpory.",
     "Dodací lhůta je čtyři týdny od podpisu smlouvy.",
     "V případě dotazů se na nás kdykoli obraťte.",
@@ -121,10 +121,10 @@ pub fn activities(source: &mut Source, count: usize, contacts: &[Record]) -> Vec
 
 fn activity(source: &mut Source, id: usize, contacts: &[Record]) -> Record {
     let contact = &contacts[source.random.random_range(0..contacts.len())];
-    let (kind, subjects) = match source.random.random_range(0..100) {
-        0..45 => ("call", CALLS),
-        45..70 => ("email", MAILS),
-        70..98 => ("meeting", MEETINGS),
+    let (kind, subjects) = match source.random.random_range(0..200) {
+        0..90 => ("call", CALLS),
+        90..140 => ("email", MAILS),
+        140..199 => ("meeting", MEETINGS),
         _ => ("task", TASKS),
     };
     let days = if kind == "task" {

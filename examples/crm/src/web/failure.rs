@@ -12,6 +12,7 @@ use tracing::error;
 use super::App;
 use super::visitor::{Visitor, language};
 use crate::store::Refusal;
+use crate::told;
 
 /// What went wrong.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         let (status, key) = self.status_and_key();
         if let Self::Failed(cause) = &self {
-            error!("a request failed: {cause:#}");
+            error!("a request failed: {}", told(cause));
         }
         let mut response = status.into_response();
         response.extensions_mut().insert(Unexplained(key));

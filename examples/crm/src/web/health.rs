@@ -11,7 +11,7 @@ use tracing::error;
 
 use super::App;
 use super::failure::Failure;
-use crate::{migrate, store};
+use crate::{migrate, store, told};
 
 /// The process answers and so does its database.
 pub async fn shallow(State(app): State<App>) -> Result<Response, Failure> {
@@ -28,11 +28,12 @@ pub async fn deep(State(app): State<App>) -> Response {
     match examine(&app).await {
         Ok(()) => Json(json!({ "status": "ok", "version": app.tree.version })).into_response(),
         Err(problem) => {
-            error!("the deep health check failed: {problem:#}");
+            let problem = told(&problem);
+            error!("the deep health check failed: {problem}");
             let body = json!({
                 "status": "failed",
                 "version": app.tree.version,
-                "problem": format!("{problem:#}"),
+                "problem": problem,
             });
             (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
         }

@@ -40,12 +40,18 @@ impl Visitor {
         let common = context! {
             version => tree.version,
             language => self.language,
-            path => self.path,
+            section => self.section(),
             navigation => tree.navigation(),
             today => today().to_string(),
         };
         let html = tree.render(self.language, template, context! { ..own, ..common })?;
         Ok((status, Html(html)).into_response())
+    }
+
+    /// The first part of the path, which is an entry of the navigation: `/contacts` of `/contacts/12`.
+    fn section(&self) -> String {
+        let first = self.path.split('/').nth(1).unwrap_or_default();
+        format!("/{first}")
     }
 
     /// A text in the visitor's language.

@@ -1,0 +1,8 @@
+//! The whole program, run as its users run it: releases are put together, migrated, filled, served and asked.
+
+mod api;
+mod harness;
+mod pages;
+mod releases;
+mod seeding;
+mod service;
