@@ -13,6 +13,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Uri, Version};
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 const FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+const FORWARDED: HeaderName = HeaderName::from_static("forwarded");
+const REAL_IP: HeaderName = HeaderName::from_static("x-real-ip");
 const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
 const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 const HTTP2_SETTINGS: HeaderName = HeaderName::from_static("http2-settings");
@@ -124,8 +126,9 @@ fn set_host(parts: &mut Parts) {
     }
 }
 
-/// Who asked, how, and by which name. What a proxy in front of this one says about the last two is believed when it is
-/// near (this machine, a private network); from anywhere else the headers may be made up to mislead the application.
+/// Who asked, how, and by which name. What a proxy in front of this one says is believed when it is near (this machine, a
+/// private network); from anywhere else such headers may be made up to mislead the application. The chain of addresses is
+/// only added to, as everywhere: its last one is true.
 fn set_forwarded(headers: &mut HeaderMap, client: IpAddr) {
     let mut chain = Vec::new();
     for value in headers.get_all(FORWARDED_FOR) {
@@ -137,8 +140,9 @@ fn set_forwarded(headers: &mut HeaderMap, client: IpAddr) {
         headers.insert(FORWARDED_FOR, chain);
     }
     if !is_near(client) {
-        headers.remove(FORWARDED_PROTO);
-        headers.remove(FORWARDED_HOST);
+        for claim in [FORWARDED, FORWARDED_PROTO, FORWARDED_HOST, REAL_IP] {
+            headers.remove(claim);
+        }
     }
     headers
         .entry(FORWARDED_PROTO)
@@ -204,6 +208,7 @@ mod tests {
                 .header("host", "crm.example")
                 .header("x-forwarded-proto", "https")
                 .header("x-forwarded-host", "public.example")
+                .header("forwarded", "for=198.51.100.7")
         };
         let near = forwarded(request(), "192.168.1.2").headers;
         assert_eq!(near["x-forwarded-proto"], "https");
@@ -211,6 +216,7 @@ mod tests {
         let far = forwarded(request(), "203.0.113.5").headers;
         assert_eq!(far["x-forwarded-proto"], "http");
         assert_eq!(far["x-forwarded-host"], "crm.example");
+        assert!(near.contains_key("forwarded") && !far.contains_key("forwarded"));
     }
 
     #[test]

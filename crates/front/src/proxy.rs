@@ -1,10 +1,11 @@
 //! One request: through the gate, to the application, and its answer back.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, Version};
 use hyper::body::{Body as _, Incoming};
 use hyper::upgrade::OnUpgrade;
 
@@ -41,6 +42,10 @@ pub(crate) async fn answer(
         *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
         return response;
     }
+    let asked = Asked {
+        method: request.method().clone(),
+        uri: request.uri().clone(),
+    };
     let visitor = Visitor::of(request.method(), request.headers());
     let bytes = body_length(request.body());
     let change = headers::upgrade(request.headers()).map(|protocol| Change {
@@ -53,9 +58,9 @@ pub(crate) async fn answer(
         headers::set_upgrade(&mut parts.headers, change.protocol.clone());
     }
     let request = Request::from_parts(parts, body);
-    match pass(&front, request, bytes).await {
+    let response = match pass(&front, &asked, request, bytes).await {
         Ok(passed) => passed.into_response(change).unwrap_or_else(|| {
-            tracing::warn!("the application changed the protocol unasked");
+            tracing::warn!(%asked, "the application changed the protocol unasked");
             notice::answer(&Notice::Unreachable, &visitor, front.name())
         }),
         Err((notice, unsent)) => {
@@ -64,6 +69,20 @@ pub(crate) async fn answer(
             }
             notice::answer(&notice, &visitor, front.name())
         }
+    };
+    tracing::debug!(%asked, status = response.status().as_u16(), "answered");
+    response
+}
+
+/// What was asked for, in logs: without the query, which may hold anything.
+struct Asked {
+    method: Method,
+    uri: Uri,
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.method, self.uri.path())
     }
 }
 
@@ -77,6 +96,7 @@ struct Answered {
 /// Waits at the gate and sends the request. A request of which nothing was sent when another order came waits again.
 async fn pass(
     front: &Front,
+    asked: &Asked,
     mut request: Request<Incoming>,
     bytes: u64,
 ) -> Result<Answered, (Notice, Option<Request<Incoming>>)> {
@@ -95,11 +115,11 @@ async fn pass(
             }
             Err(Failure::Ended(unsent)) => request = *unsent,
             Err(Failure::Connect(unsent, error)) => {
-                tracing::warn!(upstream = %flight.upstream().address(), %error, "the application cannot be connected to");
+                tracing::warn!(%asked, upstream = %flight.upstream().address(), %error, "the application cannot be connected to");
                 return Err((Notice::Unreachable, Some(*unsent)));
             }
             Err(Failure::Broken(error)) => {
-                tracing::warn!(upstream = %flight.upstream().address(), %error, "the application did not answer");
+                tracing::warn!(%asked, upstream = %flight.upstream().address(), %error, "the application did not answer");
                 return Err((Notice::Unreachable, None));
             }
         }

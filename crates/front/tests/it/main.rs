@@ -7,6 +7,7 @@ mod front;
 mod hold;
 mod lost_engine;
 mod notice;
+mod open_loop;
 mod pass;
 mod race;
 mod shutdown;

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::engine::Engine;
 use crate::front::{Front, builder, client, limits};
 
-const ROUNDS: usize = 400;
+const ROUNDS: usize = 250;
 
 /// Asks without a pause until told to stop; counts the good answers and panics at any other.
 async fn hammer(

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
+use obnova_engine::api::TrafficMode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::time::sleep;
 
 use crate::app::App;
@@ -98,4 +101,29 @@ async fn an_answer_that_breaks_off_breaks_off_for_the_client_too() {
     assert_eq!(answer.chunk().await.unwrap().unwrap(), "first");
     drop(app);
     assert!(answer.chunk().await.is_err());
+}
+
+#[tokio::test]
+async fn an_application_that_refuses_a_large_upload_early_is_heard() {
+    let front = Front::start().await;
+    let mut engine = Engine::start(front.state_dir());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let upstream = listener.local_addr().unwrap();
+    engine.order(TrafficMode::Pass { upstream }).await;
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut buffer = vec![0; 1000];
+        stream.read(&mut buffer).await.unwrap();
+        let answer =
+            b"HTTP/1.1 413 Too Large\r\nconnection: close\r\ncontent-length: 5\r\n\r\nlarge";
+        stream.write_all(answer).await.unwrap();
+        // As servers do: what comes is thrown away for a while, so that the answer is not lost with the connection.
+        stream.shutdown().await.unwrap();
+        let _ = tokio::io::copy(&mut stream, &mut tokio::io::sink()).await;
+    });
+    let (body, _) = upload();
+    let answer = client().post(front.url("/")).body(body).send().await;
+    let answer = answer.unwrap();
+    assert_eq!(answer.status(), 413);
+    assert_eq!(answer.text().await.unwrap(), "large");
 }
