@@ -95,7 +95,27 @@ impl Catalog {
 
     /// The way to the newest version that can be reached; `None` when none is newer than the installed one.
     pub fn route(&self, installed: &Version, channel: Channel) -> Result<Option<Route>, NoRoute> {
-        let offered: Vec<&VerifiedRelease> = self.offered(channel).collect();
+        self.route_within(installed, self.offered(channel).collect())
+    }
+
+    /// The way to this version, or to the newest one before it that can be reached, as [`Catalog::route`].
+    pub fn route_to(
+        &self,
+        installed: &Version,
+        channel: Channel,
+        to: &Version,
+    ) -> Result<Option<Route>, NoRoute> {
+        let offered = self.offered(channel);
+        let offered = offered.filter(|release| release.description().version <= *to);
+        self.route_within(installed, offered.collect())
+    }
+
+    /// `offered`: ascending by version.
+    fn route_within(
+        &self,
+        installed: &Version,
+        offered: Vec<&VerifiedRelease>,
+    ) -> Result<Option<Route>, NoRoute> {
         let stages: Vec<Stage<'_>> = offered
             .iter()
             .map(|release| Stage {

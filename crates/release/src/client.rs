@@ -48,9 +48,8 @@ impl Client {
 
     /// Like [`Client::open`], with other limits of time and speed.
     pub fn open_with(options: Options, limits: Limits) -> Result<Self, Error> {
-        TrustedMetadataSet::from_root(&options.root).map_err(|error| {
-            Error::invalid("the trusted root.json", chain(&error))
-        })?;
+        TrustedMetadataSet::from_root(&options.root)
+            .map_err(|error| Error::invalid("the trusted root.json", chain(&error)))?;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
@@ -91,8 +90,11 @@ impl Client {
         self.runtime
             .block_on(assemble::fetch(&expected, &self.transport, &self.store))?;
         let catalog = assemble::assemble(trusted, &expected, &self.store, now)?;
-        self.runtime
-            .block_on(assemble::fetch_newest_trees(&catalog, &self.transport, &self.store));
+        self.runtime.block_on(assemble::fetch_newest_trees(
+            &catalog,
+            &self.transport,
+            &self.store,
+        ));
         self.store.keep_known(trusted.root().version)?;
         assemble::forget_old(&expected, &self.store);
         Ok(catalog)
@@ -154,8 +156,7 @@ impl Client {
             return Ok(None);
         };
         let untrusted = |error| self.explain(error);
-        let mut trusted =
-            TrustedMetadataSet::from_root(&self.options.root).map_err(untrusted)?;
+        let mut trusted = TrustedMetadataSet::from_root(&self.options.root).map_err(untrusted)?;
         while trusted.root().version < known.root_version {
             let next = trusted.root().version + 1;
             let root = self
@@ -200,7 +201,10 @@ impl Client {
             Tuf::Transport {
                 message,
                 source: None,
-            } => Error::damaged(format!("the release repository at {}", self.address()), message),
+            } => Error::damaged(
+                format!("the release repository at {}", self.address()),
+                message,
+            ),
             error => Error::Untrusted {
                 address: self.address(),
                 cause: Box::new(error),

@@ -297,8 +297,8 @@ impl Description {
         let name = path.display().to_string();
         let bytes = crate::durable::read_limited(path, MAX_LENGTH)
             .map_err(Error::local("the description cannot be read"))?;
-        let text = String::from_utf8(bytes)
-            .map_err(|_| Error::invalid(&name, "is not text in UTF-8"))?;
+        let text =
+            String::from_utf8(bytes).map_err(|_| Error::invalid(&name, "is not text in UTF-8"))?;
         Self::from_toml(&text, &name)
     }
 

@@ -76,8 +76,9 @@ async fn download(
     let cannot_make = || Error::local("the directory of versions cannot be made");
     durable::create_dir_all(&to.versions).map_err(cannot_make())?;
     durable::create_dir_all(&to.content).map_err(cannot_make())?;
-    let _lock = Lock::try_take(&to.versions.join(".lock"))
-        .map_err(Error::local("another download into these versions is running"))?;
+    let _lock = Lock::try_take(&to.versions.join(".lock")).map_err(Error::local(
+        "another download into these versions is running",
+    ))?;
     let tree = tree(transport, release).await?;
     let wanted = InstalledRelease {
         description: release.description().clone(),
@@ -97,10 +98,7 @@ async fn download(
     content::clear(&to.content)
 }
 
-async fn tree<'a>(
-    transport: &Transport,
-    release: &'a VerifiedRelease,
-) -> Result<&'a Tree, Error> {
+async fn tree<'a>(transport: &Transport, release: &'a VerifiedRelease) -> Result<&'a Tree, Error> {
     if let Some(tree) = release.local_tree() {
         return Ok(tree);
     }
@@ -113,7 +111,8 @@ async fn tree<'a>(
 }
 
 fn is_there(wanted: &InstalledRelease, versions: &Path) -> bool {
-    InstalledRelease::load(versions, &wanted.description.version).is_ok_and(|there| there == *wanted)
+    InstalledRelease::load(versions, &wanted.description.version)
+        .is_ok_and(|there| there == *wanted)
         && wanted.verify(versions).is_ok()
 }
 
@@ -130,7 +129,9 @@ fn reuse<'a>(
         if cancelled.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
-        let candidates = local.get(&content.file.sha256).map_or(&[][..], Vec::as_slice);
+        let candidates = local
+            .get(&content.file.sha256)
+            .map_or(&[][..], Vec::as_slice);
         if !staging.copy_from(candidates, &content)? {
             missing.push(content);
         }

@@ -46,8 +46,9 @@ impl Store {
 
     /// Waits until no other process refreshes this store.
     pub(crate) fn lock(&self) -> Result<Lock, Error> {
-        Lock::take(&self.directory.join("lock"))
-            .map_err(Error::local("the store of release metadata cannot be locked"))
+        Lock::take(&self.directory.join("lock")).map_err(Error::local(
+            "the store of release metadata cannot be locked",
+        ))
     }
 
     pub(crate) fn metadata(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {
@@ -105,7 +106,11 @@ impl Store {
         let directory = self.directory.join("targets");
         for entry in std::fs::read_dir(&directory).map_err(failed())? {
             let entry = entry.map_err(failed())?;
-            if !entry.file_name().to_str().is_some_and(|name| kept.contains(name)) {
+            if !entry
+                .file_name()
+                .to_str()
+                .is_some_and(|name| kept.contains(name))
+            {
                 durable::remove_file(&entry.path()).map_err(failed())?;
             }
         }
@@ -113,7 +118,9 @@ impl Store {
     }
 
     fn blob_path(&self, target: &Target) -> PathBuf {
-        self.directory.join("targets").join(target.sha256.to_string())
+        self.directory
+            .join("targets")
+            .join(target.sha256.to_string())
     }
 
     /// A view for the TUF library, which goes on after a failed write; the failure is kept in `failure` instead.
@@ -152,7 +159,9 @@ impl Failure {
     /// Fails if a write has failed: the floor against going back would not be durable.
     pub(crate) fn check(&self) -> Result<(), Error> {
         match self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            Some(error) => Err(Error::local("verified release metadata cannot be kept")(error)),
+            Some(error) => Err(Error::local("verified release metadata cannot be kept")(
+                error,
+            )),
             None => Ok(()),
         }
     }
@@ -200,5 +209,7 @@ fn is_kept(name: &str) -> bool {
     ) || name
         .strip_prefix("root_history/")
         .and_then(|name| name.strip_suffix(".root.json"))
-        .is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
+        .is_some_and(|number| {
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        })
 }

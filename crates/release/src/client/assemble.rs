@@ -89,7 +89,10 @@ pub(crate) fn expected(
 
 fn target(path: &str, file: &TargetFile, limit: u64) -> Result<Target, Error> {
     if file.length > limit {
-        return Err(Error::invalid(path, format!("is longer than {limit} bytes")));
+        return Err(Error::invalid(
+            path,
+            format!("is longer than {limit} bytes"),
+        ));
     }
     let sha256 = file
         .hashes

@@ -21,7 +21,9 @@ impl Description {
             return Some("name: must not be empty".into());
         }
         if !self.version.build.is_empty() {
-            return Some("version: build metadata (+…) does not order versions; leave it out".into());
+            return Some(
+                "version: build metadata (+…) does not order versions; leave it out".into(),
+            );
         }
         if let Some(address) = &self.support_email
             && !address.split_once('@').is_some_and(|(user, host)| {
@@ -49,7 +51,10 @@ impl Description {
 
 impl Server {
     fn broken_rule(&self) -> Option<String> {
-        let commands = [("start", Some(&self.start)), ("migrate", self.migrate.as_ref())];
+        let commands = [
+            ("start", Some(&self.start)),
+            ("migrate", self.migrate.as_ref()),
+        ];
         for (key, command) in commands {
             if let Some(rule) = command.and_then(|command| broken_command(key, command)) {
                 return Some(rule);
@@ -71,13 +76,13 @@ impl Server {
         }
         if self.health.is_empty() {
             return Some(
-                "server.health: at least one probe has to tell whether the new version works".into(),
+                "server.health: at least one probe has to tell whether the new version works"
+                    .into(),
             );
         }
-        self.health
-            .iter()
-            .enumerate()
-            .find_map(|(index, probe)| Some(format!("server.health[{index}].{}", probe.broken_rule()?)))
+        self.health.iter().enumerate().find_map(|(index, probe)| {
+            Some(format!("server.health[{index}].{}", probe.broken_rule()?))
+        })
     }
 }
 

@@ -51,7 +51,10 @@ fn errors_name_the_file_and_the_key() {
     let text = refused(|toml| toml.replace("name = ", "nmae = "));
     assert!(text.contains("nmae"), "{text}");
     let text = refused(|toml| toml.replace("${tree}", "${home}"));
-    assert!(text.contains("server.start[0]") && text.contains("home"), "{text}");
+    assert!(
+        text.contains("server.start[0]") && text.contains("home"),
+        "{text}"
+    );
     let text = refused(|toml| toml.replace("\"/health\"", "\"health\""));
     assert!(text.contains("server.health[0].path"), "{text}");
     let text = refused(|toml| format!("{toml}[database]\nchange = \"migrate\"\n"));

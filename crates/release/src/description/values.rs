@@ -66,7 +66,10 @@ mod tests {
             data: "/d".into(),
             database: "/d/crm.db".into(),
         };
-        assert_eq!(values.fill("${tree}/bin:${port}${data}"), "/v/${port}/bin:8080/d");
+        assert_eq!(
+            values.fill("${tree}/bin:${port}${data}"),
+            "/v/${port}/bin:8080/d"
+        );
         assert_eq!(values.fill("$5 and {x}"), "$5 and {x}");
     }
 

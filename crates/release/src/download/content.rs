@@ -106,7 +106,8 @@ async fn in_background(
 
 /// Removes what was downloaded and is part of a version now.
 pub(super) fn clear(directory: &Path) -> Result<(), Error> {
-    let failed = || Error::local("downloaded content that is not needed any more cannot be removed");
+    let failed =
+        || Error::local("downloaded content that is not needed any more cannot be removed");
     for entry in std::fs::read_dir(directory).map_err(failed())? {
         let path = entry.map_err(failed())?.path();
         let ours = path

@@ -27,7 +27,10 @@ pub(super) fn index(versions: &Path) -> HashMap<Digest, Vec<PathBuf>> {
         match InstalledRelease::load(versions, &version) {
             Ok(release) => {
                 for (path, file) in release.tree.files() {
-                    index.entry(file.sha256).or_default().push(directory.join(path));
+                    index
+                        .entry(file.sha256)
+                        .or_default()
+                        .push(directory.join(path));
                 }
             }
             Err(error) => {

@@ -21,11 +21,8 @@ pub(super) fn to_file(
 ) -> Result<(), Error> {
     let cannot_write = || Error::local("the new version cannot be written");
     let mut output = durable::create_new(target, file.mode | 0o600).map_err(cannot_write())?;
-    let result = unpack(packed, file, &mut output).and_then(|()| {
-        output
-            .finish_unsynced()
-            .map_err(Problem::Write)
-    });
+    let result = unpack(packed, file, &mut output)
+        .and_then(|()| output.finish_unsynced().map_err(Problem::Write));
     result.map_err(|problem| {
         let _ = std::fs::remove_file(target);
         match problem {
@@ -71,7 +68,9 @@ fn unpack(packed: impl Read, file: &FileEntry, output: &mut impl Write) -> Resul
         return Err(Problem::Content("is not what was signed".into()));
     }
     if plain.finish() != (file.sha256, file.size) {
-        return Err(Problem::Content("does not unpack to what was signed".into()));
+        return Err(Problem::Content(
+            "does not unpack to what was signed".into(),
+        ));
     }
     Ok(())
 }

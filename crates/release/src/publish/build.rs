@@ -49,10 +49,9 @@ pub struct Built {
 /// Builds a release. Nothing is signed and the repository is not touched, so this can run where no keys are.
 pub fn build(options: &BuildOptions) -> Result<Built, Error> {
     let description = Description::read(&options.description)?;
-    let beside = options.out.with_file_name(format!(
-        ".building-{:08x}",
-        rand::random::<u32>()
-    ));
+    let beside = options
+        .out
+        .with_file_name(format!(".building-{:08x}", rand::random::<u32>()));
     let failed = || Error::local("the release cannot be built");
     refuse_foreign(&options.out)?;
     durable::create_dir_all(&beside).map_err(failed())?;
@@ -76,7 +75,10 @@ fn build_into(description: &Description, source: &Path, out: &Path) -> Result<Tr
     let name = source.display().to_string();
     let found = scan(source)?;
     if found.len() > MAX_ENTRIES {
-        return Err(Error::invalid(name, format!("has more than {MAX_ENTRIES} entries")));
+        return Err(Error::invalid(
+            name,
+            format!("has more than {MAX_ENTRIES} entries"),
+        ));
     }
     let mut entries = BTreeMap::new();
     let mut files = Vec::new();
@@ -96,7 +98,8 @@ fn build_into(description: &Description, source: &Path, out: &Path) -> Result<Tr
     }
     let tree = Tree::new(entries, &name)?;
     check_programs(description, &tree)?;
-    durable::write_new(&out.join("release.json"), &description.to_json()?, 0o644).map_err(failed())?;
+    durable::write_new(&out.join("release.json"), &description.to_json()?, 0o644)
+        .map_err(failed())?;
     durable::write_new(&out.join("tree.json.zst"), &tree.to_packed()?, 0o644).map_err(failed())?;
     durable::sync_file_system(out).map_err(failed())?;
     Ok(tree)
@@ -124,7 +127,11 @@ fn pack_all(
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
         workers
             .into_iter()
-            .map(|worker| worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .map(|worker| {
+                worker
+                    .join()
+                    .unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            })
             .collect::<Result<Vec<()>, Error>>()
     })?;
     Ok(packed
@@ -193,7 +200,10 @@ impl<W: Write> Write for Counting<W> {
 /// A program that is to come from the tree has to be in it, and executable.
 fn check_programs(description: &Description, tree: &Tree) -> Result<(), Error> {
     let server = &description.server;
-    let commands = [("start", Some(&server.start)), ("migrate", server.migrate.as_ref())];
+    let commands = [
+        ("start", Some(&server.start)),
+        ("migrate", server.migrate.as_ref()),
+    ];
     for (key, command) in commands {
         let program = command
             .and_then(|command| command.first())

@@ -20,9 +20,9 @@ pub struct InitOptions {
     pub online_keys: PathBuf,
     /// The directory for the keys of root and targets; better a stick than a disk.
     pub offline_keys: PathBuf,
-    /// Keys of root, and how many of them must sign.
+    /// How many root keys must sign, of how many.
     pub root: (usize, usize),
-    /// Keys of targets, and how many of them must sign.
+    /// How many targets keys must sign, of how many.
     pub targets: (usize, usize),
 }
 
@@ -39,7 +39,8 @@ pub struct Initialised {
 
 /// Makes keys and a repository without releases. One that is there already is not touched.
 pub fn init(vendor: &Vendor, options: &InitOptions) -> Result<Initialised, Error> {
-    for (role, (keys, threshold)) in [(Role::Root, options.root), (Role::Targets, options.targets)] {
+    for (role, (threshold, keys)) in [(Role::Root, options.root), (Role::Targets, options.targets)]
+    {
         check_threshold(role, keys, threshold)?;
     }
     let metadata = vendor.repository.join("metadata");
@@ -60,7 +61,7 @@ pub fn init(vendor: &Vendor, options: &InitOptions) -> Result<Initialised, Error
     });
     let mut files = BTreeMap::new();
     for role in Role::ALL {
-        let (directory, (count, threshold)) = match role {
+        let (directory, (threshold, count)) = match role {
             Role::Root => (&options.offline_keys, options.root),
             Role::Targets => (&options.offline_keys, options.targets),
             Role::Snapshot | Role::Timestamp => (&options.online_keys, (1, 1)),

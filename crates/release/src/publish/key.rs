@@ -52,11 +52,17 @@ impl Key {
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
         let shown = path.display().to_string();
         let cannot_read = || Error::local(format!("the key {shown} cannot be read"));
-        let mode = std::fs::metadata(path).map_err(cannot_read())?.permissions().mode();
+        let mode = std::fs::metadata(path)
+            .map_err(cannot_read())?
+            .permissions()
+            .mode();
         if mode & 0o077 != 0 {
             return Err(Error::invalid(
                 &shown,
-                format!("is a key that others can read (mode {:o}); chmod 600 it", mode & 0o777),
+                format!(
+                    "is a key that others can read (mode {:o}); chmod 600 it",
+                    mode & 0o777
+                ),
             ));
         }
         let bytes = durable::read_limited(path, MAX_LENGTH).map_err(cannot_read())?;
@@ -118,7 +124,12 @@ mod tests {
         assert_eq!(mode(&made.path), 0o600);
         assert_eq!(mode(&place), 0o700);
         durable::set_mode(&made.path, 0o640).unwrap();
-        assert!(Key::read(&made.path).unwrap_err().to_string().contains("chmod 600"));
+        assert!(
+            Key::read(&made.path)
+                .unwrap_err()
+                .to_string()
+                .contains("chmod 600")
+        );
     }
 
     #[test]

@@ -21,7 +21,8 @@ impl Keyring {
     pub(super) fn open(directories: &[PathBuf]) -> Result<Self, Error> {
         let mut ring = Self::default();
         for directory in directories {
-            let failed = || Error::local(format!("keys cannot be read from {}", directory.display()));
+            let failed =
+                || Error::local(format!("keys cannot be read from {}", directory.display()));
             for entry in std::fs::read_dir(directory).map_err(failed())? {
                 let path = entry.map_err(failed())?.path();
                 let is_key = path
@@ -45,7 +46,12 @@ impl Keyring {
 
     /// Signs with every key at hand that one of the roots allows for the role, and demands that the first root's threshold
     /// is met. The other roots are those before it, whose clients are to accept the file as well if possible.
-    pub(super) fn sign(&self, role: Role, signed: &Value, roots: &[&Root]) -> Result<Vec<u8>, Error> {
+    pub(super) fn sign(
+        &self,
+        role: Role,
+        signed: &Value,
+        roots: &[&Root],
+    ) -> Result<Vec<u8>, Error> {
         let invalid = |reason: String| Error::invalid(format!("signing {role}"), reason);
         let mut ids: Vec<&String> = roots
             .iter()

@@ -50,7 +50,11 @@ pub fn publish(vendor: &Vendor, built: &Path) -> Result<Published, Error> {
     let repository = Repository::open(&vendor.repository)?;
     let state = repository.state()?;
     // Better now than after copying gigabytes.
-    for role in [super::Role::Targets, super::Role::Snapshot, super::Role::Timestamp] {
+    for role in [
+        super::Role::Targets,
+        super::Role::Snapshot,
+        super::Role::Timestamp,
+    ] {
         ring.demand(role, state.root())?;
     }
     let mut targets = state.targets.clone();
@@ -77,7 +81,11 @@ pub fn publish(vendor: &Vendor, built: &Path) -> Result<Published, Error> {
     for (_, file) in release.tree.files() {
         new_bytes += copy_content(built, &repository, &file.packed_sha256, file.packed_size)?;
     }
-    put_target(&repository, &description_path(&version), &release.description_bytes)?;
+    put_target(
+        &repository,
+        &description_path(&version),
+        &release.description_bytes,
+    )?;
     put_target(&repository, &tree_path(&version), &release.tree_bytes)?;
     durable::sync_file_system(&vendor.repository)
         .map_err(Error::local("the release's content cannot be made durable"))?;
@@ -137,7 +145,11 @@ fn refuse_other_content(repository: &Repository, path: &str, bytes: &[u8]) -> Re
     for entry in entries.flatten() {
         let other = entry.file_name().to_string_lossy().into_owned();
         let is_temporary = other.starts_with(durable::TEMPORARY_PREFIX);
-        if other.ends_with(&ending) && !is_temporary && entry.path() != place && is_listed_content(&entry.path(), &other) {
+        if other.ends_with(&ending)
+            && !is_temporary
+            && entry.path() != place
+            && is_listed_content(&entry.path(), &other)
+        {
             return Err(Error::invalid(
                 path,
                 "was published before with other content; give the release a new version",
@@ -149,7 +161,10 @@ fn refuse_other_content(repository: &Repository, path: &str, bytes: &[u8]) -> Re
 
 /// Whether a file holds what its name says; an interrupted copy does not count.
 fn is_listed_content(path: &Path, name: &str) -> bool {
-    let named: Option<Digest> = name.split('.').next().and_then(|digest| digest.parse().ok());
+    let named: Option<Digest> = name
+        .split('.')
+        .next()
+        .and_then(|digest| digest.parse().ok());
     let found = File::open(path).and_then(Digest::of_reader);
     matches!((named, found), (Some(named), Ok((found, _))) if named == found)
 }

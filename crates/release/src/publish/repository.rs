@@ -128,6 +128,7 @@ impl Repository {
             timestamp,
             suits_old_root: true,
         };
+        refuse_expired(vendor, old, &signed)?;
         self.check(vendor, old, &mut signed)?;
         Ok(signed)
     }
@@ -238,6 +239,27 @@ impl Repository {
         durable::write(&self.path("metadata").join(name), bytes, 0o644)
             .map_err(Error::local("the repository's metadata cannot be written"))
     }
+}
+
+/// What stays as it is must not have expired: no client would look at the rest.
+fn refuse_expired(vendor: &Vendor, old: Option<&State>, signed: &Signed) -> Result<(), Error> {
+    let Some(old) = old else { return Ok(()) };
+    let stays = [
+        (Role::Root, signed.root.is_none()),
+        (Role::Targets, signed.targets.is_none()),
+    ];
+    for (role, stays) in stays {
+        match expiry(&old.trusted, role) {
+            Some(expires) if stays && expires < vendor.now => {
+                return Err(Error::invalid(
+                    format!("the metadata of {role}"),
+                    format!("expired at {expires}; renew it with `obnova release resign --also {role}`"),
+                ));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Writes version and expiry into a role's signed part.

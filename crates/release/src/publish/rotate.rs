@@ -18,8 +18,8 @@ pub struct RotateOptions {
     pub role: Role,
     /// The directory for the new key files.
     pub new_keys: PathBuf,
-    /// How many keys, and how many of them must sign; as before when not given.
-    pub keys: Option<(usize, usize)>,
+    /// How many of the new keys must sign, of how many; as before when not given.
+    pub quorum: Option<(usize, usize)>,
     /// Existing key files (from `keys new`) to trust instead of making some.
     pub existing: Vec<PathBuf>,
 }
@@ -52,10 +52,10 @@ pub fn rotate(vendor: &Vendor, options: &RotateOptions) -> Result<Rotated, Error
         .root()
         .role(role.name())
         .ok_or_else(|| Error::invalid(role.name(), "is not a role of this repository"))?;
-    let (count, threshold) = match (options.keys, options.existing.len()) {
-        (Some(keys), _) => keys,
-        (None, 0) => (old.keyids.len(), old.threshold),
-        (None, count) => (count, old.threshold.min(count)),
+    let (threshold, count) = match (options.quorum, options.existing.len()) {
+        (Some(quorum), _) => quorum,
+        (None, 0) => (old.threshold, old.keyids.len()),
+        (None, count) => (old.threshold.min(count), count),
     };
     check_threshold(role, count, threshold)?;
     let keys = new_keys(options, count)?;

@@ -39,7 +39,10 @@ impl State {
                 state.root_bytes = read(metadata, &format!("{newest}.root.json"))?;
                 state.root = signed(&state.root_bytes, "root.json")?;
                 let distrust = |error| untrusted(metadata, error);
-                state.trusted.update_root(&state.root_bytes).map_err(distrust)?;
+                state
+                    .trusted
+                    .update_root(&state.root_bytes)
+                    .map_err(distrust)?;
                 Ok(state)
             }
             other => other,
@@ -52,19 +55,25 @@ impl State {
         let root_bytes = read(metadata, &format!("{root_number}.root.json"))?;
         let mut trusted = TrustedMetadataSet::from_root(&root_bytes).map_err(distrust)?;
         let timestamp = read(metadata, "timestamp.json")?;
-        trusted.update_timestamp(&timestamp, whenever).map_err(distrust)?;
+        trusted
+            .update_timestamp(&timestamp, whenever)
+            .map_err(distrust)?;
         let number = trusted
             .timestamp()
             .and_then(|role| role.snapshot_meta())
             .map_or(0, |meta| meta.version);
         let snapshot = read(metadata, &format!("{number}.snapshot.json"))?;
-        trusted.update_snapshot(&snapshot, whenever).map_err(distrust)?;
+        trusted
+            .update_snapshot(&snapshot, whenever)
+            .map_err(distrust)?;
         let number = trusted
             .snapshot()
             .and_then(|role| role.meta.get("targets.json"))
             .map_or(0, |meta| meta.version);
         let targets = read(metadata, &format!("{number}.targets.json"))?;
-        trusted.update_targets(&targets, whenever).map_err(distrust)?;
+        trusted
+            .update_targets(&targets, whenever)
+            .map_err(distrust)?;
         Ok(Self {
             root: signed(&root_bytes, "root.json")?,
             targets: signed(&targets, "targets.json")?,
@@ -80,8 +89,8 @@ impl State {
 
 /// The `signed` part of a metadata file.
 pub(super) fn signed(bytes: &[u8], name: &str) -> Result<Value, Error> {
-    let mut value: Value = serde_json::from_slice(bytes)
-        .map_err(|error| Error::damaged(name, error.to_string()))?;
+    let mut value: Value =
+        serde_json::from_slice(bytes).map_err(|error| Error::damaged(name, error.to_string()))?;
     Ok(value["signed"].take())
 }
 

@@ -41,7 +41,11 @@ fn route(installed: &Version, owned: &[Owned]) -> Vec<usize> {
 
 #[test]
 fn the_newest_version_is_one_step_away_when_nothing_is_between() {
-    let all = stages(&[("1.0.0", "*", false), ("1.1.0", "*", false), ("1.2.0", "*", false)]);
+    let all = stages(&[
+        ("1.0.0", "*", false),
+        ("1.1.0", "*", false),
+        ("1.2.0", "*", false),
+    ]);
     assert_eq!(go("1.0.0", &all), ["1.2.0"]);
     assert_eq!(go("1.2.0", &all), Vec::<String>::new());
     assert_eq!(go("3.0.0", &all), Vec::<String>::new());
@@ -49,7 +53,12 @@ fn the_newest_version_is_one_step_away_when_nothing_is_between() {
 
 #[test]
 fn a_required_stop_is_not_jumped_over() {
-    let all = stages(&[("1.1.0", "*", true), ("1.2.0", "*", false), ("2.0.0", "*", true), ("2.1.0", "*", false)]);
+    let all = stages(&[
+        ("1.1.0", "*", true),
+        ("1.2.0", "*", false),
+        ("2.0.0", "*", true),
+        ("2.1.0", "*", false),
+    ]);
     assert_eq!(go("1.0.0", &all), ["1.1.0", "2.0.0", "2.1.0"]);
     assert_eq!(go("1.1.0", &all), ["2.0.0", "2.1.0"]);
     assert_eq!(go("2.0.0", &all), ["2.1.0"]);
@@ -57,7 +66,11 @@ fn a_required_stop_is_not_jumped_over() {
 
 #[test]
 fn a_range_is_walked_up_to() {
-    let all = stages(&[("1.1.0", "*", false), ("1.2.0", "*", false), ("2.0.0", ">=1.1", false)]);
+    let all = stages(&[
+        ("1.1.0", "*", false),
+        ("1.2.0", "*", false),
+        ("2.0.0", ">=1.1", false),
+    ]);
     assert_eq!(go("1.0.0", &all), ["1.2.0", "2.0.0"]);
 }
 
@@ -78,36 +91,50 @@ fn a_stop_that_cannot_be_reached_bars_the_way() {
 fn an_early_version_is_in_the_ranges_it_lies_in() {
     let early: Version = "1.2.0-beta.1".parse().unwrap();
     for (range, is_in) in [
-        ("*", true), (">=1.1", true), ("<2", true), (">=1.2.0", false), (">=1.3", false),
-        ("^1", true), ("<1.2.0", false), (">=1.2.0-beta.1", true), ("~1.2", false),
+        ("*", true),
+        (">=1.1", true),
+        ("<2", true),
+        (">=1.2.0", false),
+        (">=1.3", false),
+        ("^1", true),
+        ("<1.2.0", false),
+        (">=1.2.0-beta.1", true),
+        ("~1.2", false),
     ] {
         assert_eq!(matches(&range.parse().unwrap(), &early), is_in, "{range}");
     }
 }
 
 fn any_stages() -> impl Strategy<Value = Vec<Owned>> {
-    proptest::collection::btree_map((0_u64..4, 0_u64..4), (0_u64..4, 0_u64..4, any::<bool>()), 0..10)
-        .prop_map(|stages| {
-            stages
-                .into_iter()
-                .map(|((major, minor), (from_major, from_minor, required_stop))| Owned {
+    proptest::collection::btree_map(
+        (0_u64..4, 0_u64..4),
+        (0_u64..4, 0_u64..4, any::<bool>()),
+        0..10,
+    )
+    .prop_map(|stages| {
+        stages
+            .into_iter()
+            .map(
+                |((major, minor), (from_major, from_minor, required_stop))| Owned {
                     version: Version::new(major, minor, 0),
                     from: format!(">={from_major}.{from_minor}").parse().unwrap(),
                     required_stop,
-                })
-                .collect()
-        })
+                },
+            )
+            .collect()
+    })
 }
 
 /// Every way by brute force: the newest end, then the fewest stops.
 fn brute_force(installed: &Version, stages: &[Owned]) -> Option<(usize, usize)> {
     fn extend(at: &Version, stages: &[Owned], length: usize, best: &mut Option<(usize, usize)>) {
         for (index, stage) in stages.iter().enumerate() {
-            let jumped = stages
-                .iter()
-                .any(|other| other.required_stop && other.version > *at && other.version < stage.version);
+            let jumped = stages.iter().any(|other| {
+                other.required_stop && other.version > *at && other.version < stage.version
+            });
             if stage.version > *at && matches(&stage.from, at) && !jumped {
-                let better = best.is_none_or(|(end, least)| index > end || (index == end && length + 1 < least));
+                let better = best
+                    .is_none_or(|(end, least)| index > end || (index == end && length + 1 < least));
                 if better {
                     *best = Some((index, length + 1));
                 }

@@ -157,7 +157,8 @@ impl Http {
         hasher: &mut Hasher,
         progress: &dyn Fn(u64),
     ) -> Result<(), Failure> {
-        let local = |error| Failure::Final(Error::local("downloaded content cannot be written")(error));
+        let local =
+            |error| Failure::Final(Error::local("downloaded content cannot be written")(error));
         if hasher.length() == wanted.length {
             return Ok(());
         }
@@ -186,7 +187,11 @@ impl Http {
         if hasher.length() < wanted.length {
             return Err(Failure::Again(Error::unreachable(
                 self.address(wanted.path),
-                format!("the answer ended after {} of {} bytes", hasher.length(), wanted.length),
+                format!(
+                    "the answer ended after {} of {} bytes",
+                    hasher.length(),
+                    wanted.length
+                ),
             )));
         }
         Ok(())
@@ -259,12 +264,14 @@ impl Http {
         patience: &Patience,
         attempt: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        timeout_at(patience.until, attempt).await.unwrap_or_else(|_| {
-            Err(Failure::Final(Error::TooSlow {
-                address: self.address(path),
-                seconds: patience.time.as_secs(),
-            }))
-        })
+        timeout_at(patience.until, attempt)
+            .await
+            .unwrap_or_else(|_| {
+                Err(Failure::Final(Error::TooSlow {
+                    address: self.address(path),
+                    seconds: patience.time.as_secs(),
+                }))
+            })
     }
 
     /// Waits before the next attempt, or gives the error back when there were enough.

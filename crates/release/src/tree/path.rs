@@ -50,13 +50,19 @@ fn is_reserved(component: &str) -> bool {
         .trim_end()
         .to_lowercase();
     let numbered = |prefix: &str| {
-        stem.strip_prefix(prefix)
-            .is_some_and(|rest| matches!(rest.chars().next(), Some('1'..='9' | '¹' | '²' | '³')) && rest.chars().count() == 1)
+        stem.strip_prefix(prefix).is_some_and(|rest| {
+            matches!(rest.chars().next(), Some('1'..='9' | '¹' | '²' | '³'))
+                && rest.chars().count() == 1
+        })
     };
     RESERVED.contains(&stem.as_str()) || numbered("com") || numbered("lpt")
 }
 
 /// What is equal for two paths that are one where case or the composition of letters does not count.
 pub(super) fn fold(path: &str) -> String {
-    path.nfc().collect::<String>().to_lowercase().nfc().collect()
+    path.nfc()
+        .collect::<String>()
+        .to_lowercase()
+        .nfc()
+        .collect()
 }

@@ -51,8 +51,22 @@ fn an_ordinary_tree_is_packed_and_read_again() {
 #[test]
 fn paths_that_are_no_plain_relative_ones_are_refused() {
     for path in [
-        "/etc/passwd", "../x", "a/../b", "a//b", "./a", "", "a/", "a\\b", "a\0b", "a\nb", "CON",
-        "nul.txt", "Com1", "lpt9.log", "dot.", "space ",
+        "/etc/passwd",
+        "../x",
+        "a/../b",
+        "a//b",
+        "./a",
+        "",
+        "a/",
+        "a\\b",
+        "a\0b",
+        "a\nb",
+        "CON",
+        "nul.txt",
+        "Com1",
+        "lpt9.log",
+        "dot.",
+        "space ",
     ] {
         refused(&[(path, file())]);
     }

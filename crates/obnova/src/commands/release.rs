@@ -1,0 +1,350 @@
+//! `obnova release …`: the vendor's commands. Each is a function of [`obnova_release::publish`]; here are only their
+//! arguments and what they print. For developers, and therefore in English.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use jiff::Timestamp;
+use obnova_release::publish::{self, BuildOptions, InitOptions, Role, RotateOptions, Vendor};
+use semver::Version;
+use serde::Serialize;
+
+/// Make and publish releases.
+#[derive(Debug, Subcommand)]
+pub enum Args {
+    /// Make signing keys and an empty repository.
+    ///
+    /// Keep the keys of root and targets away from the network. Give every installation the file that is printed at the end:
+    /// its trust begins there.
+    #[command(after_help = INIT_EXAMPLES)]
+    Init {
+        /// The repository's directory: static files for any web server, share or stick.
+        #[arg(long, value_name = "DIR")]
+        repository: PathBuf,
+        /// Where the keys of snapshot and timestamp go.
+        #[arg(long, value_name = "DIR")]
+        keys: PathBuf,
+        /// Where the keys of root and targets go; the same directory unless given.
+        #[arg(long, value_name = "DIR")]
+        offline_keys: Option<PathBuf>,
+        /// How many root keys must sign, of how many.
+        #[arg(long, default_value = "1/1", value_parser = quorum, value_name = "M/N")]
+        root: (usize, usize),
+        /// How many targets keys must sign, of how many.
+        #[arg(long, default_value = "1/1", value_parser = quorum, value_name = "M/N")]
+        targets: (usize, usize),
+    },
+    /// Show, make and replace signing keys.
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Turn a description and a directory of files into a release. Needs no keys.
+    #[command(
+        after_help = "Example:\n  obnova release build --description release.toml --tree dist --out build/1.1.0"
+    )]
+    Build {
+        /// The release's description.
+        #[arg(long, default_value = "release.toml", value_name = "FILE")]
+        description: PathBuf,
+        /// The directory of the program's files.
+        #[arg(long, value_name = "DIR")]
+        tree: PathBuf,
+        /// The directory to make; an earlier build in it is replaced.
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
+    },
+    /// Sign a built release and offer it to installations.
+    #[command(
+        after_help = "Example:\n  obnova release publish build/1.1.0 --repository repo --keys keys --keys /media/stick/keys"
+    )]
+    Publish {
+        /// What `build` has made.
+        built: PathBuf,
+        #[command(flatten)]
+        at: Place,
+    },
+    /// Renew the signatures that expire every two weeks. Needs the online keys only.
+    #[command(
+        after_help = "Examples:\n  obnova release resign --repository repo --keys keys\n  obnova release resign --repository repo --keys keys --keys /media/stick/keys --also targets --also root"
+    )]
+    Resign {
+        /// Renew root or targets as well; needs their keys.
+        #[arg(long, value_name = "ROLE")]
+        also: Vec<Role>,
+        #[command(flatten)]
+        at: Place,
+    },
+    /// List the releases, and how long the signatures are valid.
+    #[command(after_help = "Example:\n  obnova release list --repository repo --json")]
+    List {
+        /// The repository's directory.
+        #[arg(long, value_name = "DIR")]
+        repository: PathBuf,
+    },
+    /// Stop offering a release. Its version number is not given to another one.
+    #[command(after_help = "Example:\n  obnova release revoke 1.2.0 --repository repo --keys keys")]
+    Revoke {
+        /// The version.
+        version: Version,
+        #[command(flatten)]
+        at: Place,
+    },
+}
+
+/// Show, make and replace signing keys.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Show which keys the repository trusts, and which of them are in the given directories.
+    List {
+        #[command(flatten)]
+        at: Place,
+    },
+    /// Make a key, for somebody who is to sign as well. It is trusted when `rotate` has named it.
+    New {
+        /// What it is for: root, targets, snapshot or timestamp.
+        role: Role,
+        /// The directory for its file.
+        #[arg(long, value_name = "DIR")]
+        keys: PathBuf,
+    },
+    /// Give a role new keys; its old ones are worth nothing afterwards.
+    #[command(after_help = ROTATE_EXAMPLES)]
+    Rotate {
+        /// The role: root, targets, snapshot or timestamp.
+        role: Role,
+        /// The directory for the new key files.
+        #[arg(long, value_name = "DIR")]
+        new_keys: PathBuf,
+        /// How many of the new keys must sign, of how many; as before unless given.
+        #[arg(long, value_parser = quorum, value_name = "M/N")]
+        quorum: Option<(usize, usize)>,
+        /// Trust this key file instead of making one.
+        #[arg(long, value_name = "FILE")]
+        existing: Vec<PathBuf>,
+        #[command(flatten)]
+        at: Place,
+    },
+}
+
+/// The repository and the keys.
+#[derive(Debug, clap::Args)]
+pub struct Place {
+    /// The repository's directory.
+    #[arg(long, value_name = "DIR")]
+    repository: PathBuf,
+    /// A directory with keys; may be given several times.
+    #[arg(long, value_name = "DIR")]
+    keys: Vec<PathBuf>,
+}
+
+const INIT_EXAMPLES: &str = "Examples:
+  obnova release init --repository repo --keys keys
+  obnova release init --repository repo --keys keys --offline-keys /media/stick/keys --root 2/3 --targets 1/2";
+
+const ROTATE_EXAMPLES: &str = "Examples:
+  obnova release keys rotate timestamp --new-keys keys --repository repo --keys keys --keys /media/stick/keys
+  obnova release keys rotate root --quorum 2/3 --new-keys /media/stick/keys --repository repo --keys keys --keys /media/stick/keys";
+
+impl From<Place> for Vendor {
+    fn from(place: Place) -> Self {
+        Vendor::new(place.repository, place.keys)
+    }
+}
+
+/// Runs a vendor's command.
+///
+/// # Errors
+/// It failed; nothing was published.
+pub fn run(args: Args, json: bool) -> anyhow::Result<()> {
+    match args {
+        Args::Init {
+            repository,
+            keys,
+            offline_keys,
+            root,
+            targets,
+        } => {
+            let options = InitOptions {
+                offline_keys: offline_keys.unwrap_or_else(|| keys.clone()),
+                online_keys: keys,
+                root,
+                targets,
+            };
+            let made = publish::init(&Vendor::new(repository, vec![]), &options)?;
+            print(json, &made, || init_text(&made))
+        }
+        Args::Keys(keys) => run_keys(keys, json),
+        Args::Build {
+            description,
+            tree,
+            out,
+        } => {
+            let built = publish::build(&BuildOptions {
+                description,
+                tree,
+                out,
+            })?;
+            print(json, &built, || {
+                format!(
+                    "Built {} in {}: {} entries, {}, {} compressed.",
+                    built.version,
+                    built.out.display(),
+                    built.entries,
+                    size(built.bytes),
+                    size(built.packed_bytes),
+                )
+            })
+        }
+        Args::Publish { built, at } => {
+            let published = publish::publish(&at.into(), &built)?;
+            print(json, &published, || {
+                format!(
+                    "Published {} ({}) in {}: {} new of {}.",
+                    published.version,
+                    published.channel,
+                    published.repository.display(),
+                    size(published.new_bytes),
+                    size(published.packed_bytes),
+                )
+            })
+        }
+        Args::Resign { also, at } => {
+            let resigned = publish::resign(&at.into(), &also)?;
+            print(json, &resigned, || {
+                lines(&resigned.renewed, |(role, until)| {
+                    format!("{role:<10} valid until {}", day(*until))
+                })
+            })
+        }
+        Args::List { repository } => {
+            let listing = publish::list(&Vendor::new(repository, vec![]))?;
+            print(json, &listing, || list_text(&listing))
+        }
+        Args::Revoke { version, at } => {
+            let revoked = publish::revoke(&at.into(), &version)?;
+            print(json, &revoked, || {
+                let left = revoked.remaining.iter().map(Version::to_string);
+                let left = left.collect::<Vec<_>>().join(", ");
+                format!("{} is not offered any more. Still offered: {left}", revoked.version)
+            })
+        }
+    }
+}
+
+fn run_keys(keys: Keys, json: bool) -> anyhow::Result<()> {
+    match keys {
+        Keys::List { at } => {
+            let roles = publish::keys(&at.into())?;
+            print(json, &roles, || lines(&roles, role_text))
+        }
+        Keys::New { role, keys } => {
+            let key = publish::new_key(role, &keys)?;
+            print(json, &key, || format!("{} {}", key.id, key.file.display()))
+        }
+        Keys::Rotate {
+            role,
+            new_keys,
+            quorum,
+            existing,
+            at,
+        } => {
+            let options = RotateOptions {
+                role,
+                new_keys,
+                quorum,
+                existing,
+            };
+            let rotated = publish::rotate(&at.into(), &options)?;
+            print(json, &rotated, || {
+                format!(
+                    "The role {} has new keys, {} must sign (root version {}):\n{}",
+                    rotated.role,
+                    rotated.threshold,
+                    rotated.root_version,
+                    lines(&rotated.keys, |path| format!("  {}", path.display())),
+                )
+            })
+        }
+    }
+}
+
+fn print(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(value)?);
+    } else {
+        println!("{}", text());
+    }
+    Ok(())
+}
+
+fn init_text(made: &publish::Initialised) -> String {
+    let keys: Vec<(&String, &PathBuf)> = made
+        .keys
+        .iter()
+        .flat_map(|(role, files)| files.iter().map(move |file| (role, file)))
+        .collect();
+    format!(
+        "Made the repository {} and its keys:\n{}\nGive every installation this file: {}",
+        made.repository.display(),
+        lines(&keys, |(role, file)| format!("  {role:<10} {}", file.display())),
+        made.root.display(),
+    )
+}
+
+fn list_text(listing: &publish::Listing) -> String {
+    let releases = lines(&listing.releases, |release| {
+        format!(
+            "{:<12} {:<7} {:>10} {:>10} compressed",
+            release.version.to_string(),
+            release.channel.to_string(),
+            size(release.bytes),
+            size(release.packed_bytes),
+        )
+    });
+    let expiries = lines(&listing.expiries, |role| {
+        format!(
+            "{:<10} valid until {} ({} days)",
+            role.role.to_string(),
+            day(role.expires),
+            role.days_left,
+        )
+    });
+    if releases.is_empty() {
+        return format!("No releases.\n\n{expiries}");
+    }
+    format!("{releases}\n\n{expiries}")
+}
+
+fn role_text(role: &publish::RoleStatus) -> String {
+    let able = if role.can_sign { "can sign" } else { "cannot sign" };
+    let keys = lines(&role.keys, |key| match &key.file {
+        Some(file) => format!("  {}  {}", key.id, file.display()),
+        None => format!("  {}  not here", key.id),
+    });
+    format!(
+        "{}: {} of {} keys must sign; {able}\n{keys}",
+        role.role,
+        role.threshold,
+        role.keys.len(),
+    )
+}
+
+fn lines<T>(items: &[T], line: impl Fn(&T) -> String) -> String {
+    items.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+fn day(moment: Timestamp) -> String {
+    moment.strftime("%Y-%m-%d").to_string()
+}
+
+fn size(bytes: u64) -> String {
+    indicatif::HumanBytes(bytes).to_string()
+}
+
+/// `2/3`: two of three must sign.
+fn quorum(text: &str) -> Result<(usize, usize), String> {
+    let wrong = || format!("{text:?} is not M/N, such as 2/3");
+    let (must, of) = text.split_once('/').ok_or_else(wrong)?;
+    let must = must.parse().map_err(|_| wrong())?;
+    let of = of.parse().map_err(|_| wrong())?;
+    Ok((must, of))
+}

@@ -1,0 +1,10 @@
+//! The whole way of a release: published, found, verified, downloaded; and everything that may go wrong on it.
+
+mod clients;
+mod downloads;
+mod keys;
+mod publishing;
+mod server;
+mod trees;
+mod web;
+mod workshop;
