@@ -137,7 +137,7 @@ async fn closing_app() -> (std::net::SocketAddr, Arc<AtomicU64>) {
             tokio::spawn(async move {
                 // The first request of a connection is answered, so that the second finds a connection in use before.
                 let mut buffer = [0; 4096];
-                stream.read(&mut buffer).await.unwrap();
+                assert!(stream.read(&mut buffer).await.unwrap() > 0);
                 counted.fetch_add(1, Ordering::SeqCst);
                 let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
                 stream.write_all(answer).await.unwrap();
