@@ -10,7 +10,7 @@ use crate::problem;
 use crate::step::Context;
 use crate::steps::{self, SERVER};
 
-/// The versions to go through, as last offered.
+/// The versions to go through, as last found in the repository.
 ///
 /// # Errors
 /// `nothing-to-install`, `unknown-version`, or the first obstacle that stands in the way and is not insisted on.
@@ -19,33 +19,29 @@ pub(crate) fn route(
     version: Option<Version>,
     insist: bool,
 ) -> Result<Vec<Version>, Problem> {
-    let offer = offer(engine)?;
-    // A version in between, on the way, may be asked for as well.
-    let wanted = version.unwrap_or_else(|| offer.version.clone());
-    let through = match offer.route.iter().position(|version| *version == wanted) {
-        Some(last) => offer.route[..=last].to_vec(),
-        None if wanted == offer.version => Vec::new(),
-        None => return Err(Problem::new(problem::UNKNOWN_VERSION).arg("version", wanted)),
-    };
-    match offer
-        .obstacles
-        .into_iter()
-        .find(|obstacle| !(insist && obstacle.code == problem::FAILED_BEFORE))
-    {
+    let offer = offer(engine, version)?;
+    let stands = |obstacle: &Problem| !(insist && obstacle.code == problem::FAILED_BEFORE);
+    match offer.obstacles.into_iter().find(stands) {
         Some(obstacle) => Err(obstacle),
-        None => Ok(through),
+        None => Ok(offer.route),
     }
 }
 
-fn offer(engine: &Engine) -> Result<Offer, Problem> {
+/// The offer of this version, or of the newest.
+fn offer(engine: &Engine, version: Option<Version>) -> Result<Offer, Problem> {
     let installed = engine.installed()?;
     let channel = engine.settings.current().channel;
-    let check = engine
-        .hub
-        .with_history(|history| engine.releases.check(&installed, &channel, history));
-    check
-        .and_then(|check| check.offer)
-        .ok_or_else(|| Problem::new(problem::NOTHING_TO_INSTALL))
+    let found = engine.hub.with_history(|history| {
+        engine
+            .releases
+            .offer(&installed, &channel, history, version.as_ref())
+    });
+    match (found, version) {
+        (Some(offer), None) => Ok(offer),
+        (Some(offer), Some(wanted)) if offer.version == wanted => Ok(offer),
+        (_, Some(wanted)) => Err(Problem::new(problem::UNKNOWN_VERSION).arg("version", wanted)),
+        (None, None) => Err(Problem::new(problem::NOTHING_TO_INSTALL)),
+    }
 }
 
 /// What an update would do.
@@ -53,16 +49,8 @@ fn offer(engine: &Engine) -> Result<Offer, Problem> {
 /// # Errors
 /// `nothing-to-install`, `unknown-version`.
 pub(crate) fn dry_run(engine: &Engine, version: Option<Version>) -> Result<Plan, Problem> {
-    let offer = offer(engine)?;
-    let wanted = version.unwrap_or_else(|| offer.version.clone());
-    let to = offer
-        .route
-        .first()
-        .cloned()
-        .unwrap_or_else(|| wanted.clone());
-    if !offer.route.contains(&wanted) && wanted != offer.version {
-        return Err(Problem::new(problem::UNKNOWN_VERSION).arg("version", wanted));
-    }
+    let offer = offer(engine, version)?;
+    let to = offer.route.first().unwrap_or(&offer.version).clone();
     let from = engine.installed()?;
     let release = engine.releases.release(&to);
     let context = Context {

@@ -122,7 +122,7 @@ impl Releases {
         let offer = found
             .catalog
             .as_ref()
-            .and_then(|catalog| self.offer(catalog, installed, channel, history));
+            .and_then(|catalog| self.make_offer(catalog, installed, channel, history, None));
         let metadata_expires = found.catalog.as_ref().map(Catalog::expires);
         Some(Check {
             at,
@@ -132,16 +132,33 @@ impl Releases {
         })
     }
 
-    fn offer(
+    /// What the last look found about this version, or about the newest; `None` when there is nothing newer.
+    pub fn offer(
+        &self,
+        installed: &Version,
+        channel: &str,
+        history: &History,
+        to: Option<&Version>,
+    ) -> Option<Offer> {
+        let found = self.found();
+        self.make_offer(found.catalog.as_ref()?, installed, channel, history, to)
+    }
+
+    fn make_offer(
         &self,
         catalog: &Catalog,
         installed: &Version,
         channel: &str,
         history: &History,
+        to: Option<&Version>,
     ) -> Option<Offer> {
         let channel = self::channel(channel);
         let mut obstacles = Vec::new();
-        let (version, route) = match catalog.route(installed, channel) {
+        let found = match to {
+            Some(version) => catalog.route_to(installed, channel, version),
+            None => catalog.route(installed, channel),
+        };
+        let (version, route) = match found {
             Ok(None) => return None,
             Ok(Some(route)) => {
                 let hops: Vec<Version> = route

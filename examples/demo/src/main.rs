@@ -1,2 +1,111 @@
-//! See Cargo.toml.
-fn main() {}
+//! `cargo demo`: lives the story in a browser; `cargo demo --tour`: walks it by itself.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use obnova_demo::admin::Admin;
+use obnova_demo::story;
+use obnova_demo::tour::{ADMIN_EMAIL, Station, Tour, set_up};
+use obnova_demo::world::{CONTACTS, World};
+use rand::distr::{Alphanumeric, SampleString};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A vendor, a customer and the customer's CRM on this machine.
+#[derive(Debug, Parser)]
+#[command(name = "cargo demo")]
+struct Options {
+    /// Walk the whole story, check every station, and end: exit code 0 only if all hold.
+    #[arg(long)]
+    tour: bool,
+    /// Print a JSON object a line.
+    #[arg(long)]
+    json: bool,
+    /// Contacts in the CRM.
+    #[arg(long, default_value_t = CONTACTS)]
+    contacts: usize,
+    /// Where to put everything; it must be empty or not exist. Default: a new folder that is removed at the end.
+    #[arg(long, value_name = "DIR")]
+    dir: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(&Options::parse()).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("demo: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: &Options) -> Result<bool> {
+    let temporary = tempfile::Builder::new().prefix("obnova-demo-").tempdir()?;
+    let folder = match &options.dir {
+        Some(dir) => {
+            std::fs::create_dir_all(dir)?;
+            anyhow::ensure!(std::fs::read_dir(dir)?.next().is_none(), "{} is not empty", dir.display());
+            std::path::absolute(dir)?
+        }
+        None => temporary.path().to_owned(),
+    };
+    if !options.json {
+        println!("Making a vendor's keys and repository, and a customer with {} contacts ...", options.contacts);
+    }
+    let mut world = World::make(&folder, options.contacts).context("the demo could not be made")?;
+    // Made for this run, and gone with it.
+    let password = Alphanumeric.sample_string(&mut rand::rng(), 16);
+    match options.tour {
+        true => Ok(tour(&mut world, &password, options.json).await?),
+        false => live(&mut world, &password, options.json).await.map(|()| true),
+    }
+}
+
+async fn tour(world: &mut World, password: &str, json: bool) -> Result<bool> {
+    let mut told = |station: &Station| match json {
+        true => println!("{}", serde_json::to_string(station).unwrap_or_default()),
+        false => {
+            let mark = if station.ok { "ok  " } else { "FAIL" };
+            println!("{mark} {:>6} ms  {}: {}", station.took_ms, station.station, station.found);
+        }
+    };
+    Ok(Tour::new(world, password, &mut told)?.walk().await)
+}
+
+async fn live(world: &mut World, password: &str, json: bool) -> Result<()> {
+    world.start().await?;
+    set_up(world, &Admin::new(world.center, "cs")?, password).await?;
+    let (center, front) = (world.center, world.front);
+    if json {
+        let line = serde_json::json!({
+            "center": format!("http://{center}/"), "crm": format!("http://{front}/"), "email": ADMIN_EMAIL,
+            "password": password, "state": world.state_dir, "mails": world.state_dir.with_file_name("mails"),
+        });
+        println!("{line}");
+    } else {
+        println!("\n  The CRM                     http://{front}/");
+        println!("  The Administration Centre   http://{center}/");
+        println!("  Sign in with                {ADMIN_EMAIL}   {password}");
+        println!("  Mails arrive in             {}", world.state_dir.with_file_name("mails").display());
+        println!("  On the command line         obnova --state {} status", world.state_dir.display());
+        println!("\nCtrl-C ends it all.\n");
+    }
+    let told = |version: &str| {
+        if !json {
+            println!("The vendor has published {version}: open Updates, or press Refresh there.");
+        }
+    };
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        published = story::publish_in_turn(world, &told) => {
+            published?;
+            tokio::select! { _ = tokio::signal::ctrl_c() => {}, _ = terminate.recv() => {} }
+        }
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    world.stop()
+}

@@ -67,12 +67,16 @@ struct Migrate {
 
 #[derive(Args)]
 struct Place {
-    /// The SQLite file.
-    #[arg(long, env = "DATABASE")]
+    /// The SQLite file, or its address (`sqlite://` and the path).
+    #[arg(long, env = "DATABASE", value_parser = database_file)]
     database: PathBuf,
     /// The directory of data files.
     #[arg(long, env = "DATA")]
     data: PathBuf,
+}
+
+fn database_file(text: &str) -> Result<PathBuf, std::convert::Infallible> {
+    Ok(text.strip_prefix("sqlite://").unwrap_or(text).into())
 }
 
 #[tokio::main]

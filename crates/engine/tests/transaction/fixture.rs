@@ -1,0 +1,467 @@
+//! An installation of the test application with its vendor, and the engine as a process.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::OnceLock;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use obnova_engine::api::{Answer, Outcome, Phase, Request, State, UpdateSummary};
+use obnova_engine::client::Client;
+use obnova_engine::{Engine, Installation, Moment, Options, setup};
+use obnova_release::publish::{BuildOptions, InitOptions, Vendor, build, init, publish};
+use obnova_testkit::fingerprint::Fingerprint;
+
+/// How long anything may take before it is a failure.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A release of the test application: version, schema it migrates to, further arguments of `migrate` and `serve`.
+const RELEASES: [(&str, u32, &[&str], &[&str]); 5] = [
+    ("1.0.0", 1, &[], &[]),
+    ("1.1.0", 2, &[], &[]),
+    ("1.2.0", 3, &["--fail-at", "3"], &[]),
+    ("1.3.0", 3, &[], &["--unhealthy"]),
+    ("1.4.0", 3, &[], &["--crash-after", "0"]),
+];
+
+/// A prepared installation of 1.0.0, made once and copied for every try.
+fn prepared() -> Result<&'static Path> {
+    static PREPARED: OnceLock<Result<tempfile::TempDir, String>> = OnceLock::new();
+    let made = PREPARED.get_or_init(|| prepare().map_err(|error| format!("{error:#}")));
+    made.as_ref()
+        .map(tempfile::TempDir::path)
+        .map_err(|error| anyhow::anyhow!("{error}"))
+}
+
+fn prepare() -> Result<tempfile::TempDir> {
+    let dir = tempfile::tempdir()?;
+    let (keys, repository) = (dir.path().join("keys"), dir.path().join("repository"));
+    let vendor = Vendor::new(&repository, vec![keys.clone()]);
+    let options = InitOptions {
+        online_keys: keys.clone(),
+        offline_keys: keys,
+        root: (1, 1),
+        targets: (1, 1),
+    };
+    let initialised = init(&vendor, &options)?;
+    for (version, schema, migrate, serve) in RELEASES {
+        publish_release(dir.path(), &vendor, version, schema, migrate, serve)?;
+    }
+    let state = dir.path().join("state");
+    std::fs::create_dir_all(state.join("data/letters"))?;
+    std::fs::copy(initialised.root, state.join("root.json"))?;
+    std::fs::write(state.join("data/letters/first.txt"), "kept\n")?;
+    std::fs::write(
+        state.join("installation.toml"),
+        "product = \"test-app\"\n[releases]\nsource = \"../repository\"\n\
+         [database]\ndriver = \"sqlite\"\npath = \"app.db\"\n[data]\ndirectories = [\"data\"]\n\
+         [front]\nlisten = \"127.0.0.1:0\"\n[center]\nlisten = \"127.0.0.1:0\"\n",
+    )?;
+    let installation = Installation::load(&state).map_err(failed)?;
+    setup::install(&installation, Some("1.0.0".parse()?), &mut |_, _| ()).map_err(failed)?;
+    Ok(dir)
+}
+
+fn publish_release(
+    dir: &Path,
+    vendor: &Vendor,
+    version: &str,
+    schema: u32,
+    migrate: &[&str],
+    serve: &[&str],
+) -> Result<()> {
+    let work = dir.join(format!("work-{version}"));
+    std::fs::create_dir_all(work.join("tree/bin"))?;
+    std::fs::copy(test_app()?, work.join("tree/bin/test-app"))?;
+    std::fs::write(work.join("tree/VERSION"), version)?;
+    let place = ["--database", "${database}", "--data", "${data}"];
+    let words = |first: &[&str], more: &[&str]| {
+        let all: Vec<&str> = ["${tree}/bin/test-app"]
+            .iter()
+            .chain(first)
+            .chain(&place)
+            .chain(more)
+            .copied()
+            .collect();
+        serde_json::to_string(&all)
+    };
+    let start = words(&["serve", "--port", "${port}", "--version", version], serve)?;
+    let migrate = words(&["migrate", "--to", &schema.to_string()], migrate)?;
+    let text = format!(
+        "product = \"test-app\"\nname = \"Test\"\nversion = \"{version}\"\ndate = \"2026-01-01\"\n\
+         [server]\nstart = {start}\nmigrate = {migrate}\nhealth_seconds = 2\n\
+         [server.stop]\nsignal = \"term\"\nseconds = 5\n\
+         [[server.health]]\npath = \"/health\"\ncontains = \"{version}\"\n\
+         [database]\nchange = \"migrate\"\n[notes]\nen = \"Notes of {version}\"\ncs = \"Poznámky k {version}\"\n"
+    );
+    std::fs::write(work.join("release.toml"), text)?;
+    let out = dir.join(format!("built-{version}"));
+    build(&BuildOptions {
+        description: work.join("release.toml"),
+        tree: work.join("tree"),
+        out: out.clone(),
+    })?;
+    publish(vendor, &out)?;
+    Ok(())
+}
+
+fn test_app() -> Result<PathBuf> {
+    let here = std::env::current_exe()?;
+    let path = here
+        .ancestors()
+        .nth(2)
+        .context("a target folder")?
+        .join("test-app");
+    ensure!(
+        path.is_file(),
+        "{} is not built; run: cargo build -p obnova-testkit --bins",
+        path.display()
+    );
+    Ok(path)
+}
+
+fn failed(problem: obnova_engine::api::Problem) -> anyhow::Error {
+    anyhow::anyhow!("{}: {}", problem.code, problem.detail.unwrap_or_default())
+}
+
+/// One try: a copy of the prepared installation.
+pub struct Try {
+    dir: tempfile::TempDir,
+    engine: Option<Child>,
+    runtime: tokio::runtime::Runtime,
+}
+
+/// Everything that must be as before after an update was undone.
+#[derive(Debug, PartialEq)]
+pub struct Was {
+    database: Fingerprint,
+    files: Fingerprint,
+    program: Fingerprint,
+    version: String,
+}
+
+impl Was {
+    /// Compares, and says what differs.
+    pub fn expect_same(&self, later: &Was) -> Result<()> {
+        self.database
+            .expect_same(&later.database)
+            .context("the database")?;
+        self.files
+            .expect_same(&later.files)
+            .context("the data files")?;
+        self.program
+            .expect_same(&later.program)
+            .context("the program")?;
+        ensure!(
+            self.version == later.version,
+            "it serves {} instead of {}",
+            later.version,
+            self.version
+        );
+        Ok(())
+    }
+}
+
+impl Try {
+    /// Copies the prepared installation; nothing runs yet.
+    pub fn new() -> Result<Try> {
+        let dir = tempfile::tempdir()?;
+        let status = Command::new("cp")
+            .arg("-a")
+            .arg(prepared()?.join("."))
+            .arg(dir.path())
+            .status()?;
+        ensure!(status.success(), "cp failed");
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
+        Ok(Try {
+            dir,
+            engine: None,
+            runtime,
+        })
+    }
+
+    /// The state directory.
+    pub fn state_dir(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    /// The repository, to be damaged.
+    pub fn repository(&self) -> PathBuf {
+        self.dir.path().join("repository")
+    }
+
+    /// Starts an engine that kills itself at this moment, or at none.
+    pub fn start(&mut self, kill: Option<Moment>) -> Result<()> {
+        let mut command = Command::new(std::env::current_exe()?);
+        command.arg("engine").arg(self.state_dir());
+        match kill {
+            Some(Moment::Before(number)) => drop(command.args(["before", &number.to_string()])),
+            Some(Moment::After(number)) => drop(command.args(["after", &number.to_string()])),
+            None => {}
+        }
+        let log = std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.dir.path().join("engine.log"))?;
+        self.engine = Some(
+            command
+                .stdin(Stdio::null())
+                .stdout(log.try_clone()?)
+                .stderr(log)
+                .spawn()?,
+        );
+        Ok(())
+    }
+
+    /// Asks the engine, waiting until it listens.
+    pub fn ask(&self, request: &Request) -> Result<Answer> {
+        let client = Client::new(&self.state_dir());
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match self.runtime.block_on(client.call(request)) {
+                Err(problem) if problem.code == "engine-unreachable" && Instant::now() < until => {
+                    sleep(Duration::from_millis(10))
+                }
+                other => return other.map_err(failed),
+            }
+        }
+    }
+
+    /// The state.
+    pub fn state(&self) -> Result<State> {
+        match self.ask(&Request::State)? {
+            Answer::State(state) => Ok(*state),
+            other => bail!("unexpected answer {other:?}"),
+        }
+    }
+
+    /// Looks for releases, so that one can be installed.
+    pub fn check(&self) -> Result<State> {
+        match self.ask(&Request::Check)? {
+            Answer::State(state) => Ok(*state),
+            other => bail!("unexpected answer {other:?}"),
+        }
+    }
+
+    /// Asks for an update; the engine may be dead before it can answer.
+    pub fn install(&self, version: &str) -> Result<()> {
+        let request = Request::Install {
+            version: Some(version.parse()?),
+            actor: "test".to_owned(),
+            insist: true,
+        };
+        let client = Client::new(&self.state_dir());
+        match self.runtime.block_on(client.call(&request)) {
+            Ok(_) => Ok(()),
+            Err(problem) if problem.code == "engine-unreachable" => Ok(()),
+            Err(problem) => Err(failed(problem)),
+        }
+    }
+
+    /// Waits until nothing runs and requests are let through.
+    pub fn settled(&self) -> Result<State> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let state = self.state()?;
+            if state.phase == Phase::Idle && state.serving.is_some() {
+                return Ok(state);
+            }
+            if Instant::now() > until {
+                bail!("it did not settle: {state:?}\n{}", self.engine_log());
+            }
+            sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Runs an update to its end.
+    pub fn update(&self, version: &str) -> Result<UpdateSummary> {
+        self.check()?;
+        self.install(version)?;
+        let state = self.settled()?;
+        let last = state.last_update.context("no update")?;
+        ensure!(last.outcome != Outcome::Running, "it still runs");
+        Ok(last)
+    }
+
+    /// Waits until the engine has killed itself; `false` when it has nothing more to do and lives.
+    pub fn killed(&mut self) -> Result<bool> {
+        let engine = self.engine.as_mut().context("no engine")?;
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if engine.try_wait()?.is_some() {
+                self.engine = None;
+                return Ok(true);
+            }
+            // An engine that dies while it is asked is no failure here.
+            let client = Client::new(&self.dir.path().join("state"));
+            let idle = matches!(
+                self.runtime.block_on(client.call(&Request::State)),
+                Ok(Answer::State(state)) if state.phase == Phase::Idle && state.last_update.is_some() && state.serving.is_some()
+            );
+            if idle {
+                return Ok(false);
+            }
+            ensure!(
+                Instant::now() < until,
+                "neither killed nor done\n{}",
+                self.engine_log()
+            );
+            sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Kills the engine from outside.
+    pub fn kill_engine(&mut self) -> Result<()> {
+        let mut engine = self.engine.take().context("no engine")?;
+        engine.kill()?;
+        engine.wait()?;
+        Ok(())
+    }
+
+    /// What is there now; the application must serve.
+    pub fn now(&self) -> Result<Was> {
+        let state = self.settled()?;
+        let address = state.serving.context("it does not serve")?;
+        let body: serde_json::Value = self.runtime.block_on(async {
+            reqwest::get(format!("http://{address}/health"))
+                .await?
+                .error_for_status()?
+                .json()
+                .await
+        })?;
+        let current = std::fs::canonicalize(self.state_dir().join("current"))?;
+        Ok(Was {
+            database: self
+                .runtime
+                .block_on(Fingerprint::of_sqlite(self.state_dir().join("app.db")))?,
+            files: Fingerprint::of_tree(self.state_dir().join("data"))?,
+            program: Fingerprint::of_tree(current)?,
+            version: body["version"].as_str().unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// Writes a row through the application.
+    pub fn write(&self, id: &str) -> Result<()> {
+        let address = self.settled()?.serving.context("it does not serve")?;
+        self.runtime.block_on(async {
+            let client = reqwest::Client::new();
+            let request = client
+                .post(format!("http://{address}/write"))
+                .json(&serde_json::json!({ "id": id }));
+            request.send().await?.error_for_status()
+        })?;
+        Ok(())
+    }
+
+    /// Ends engine and application, and looks that nothing is left of them.
+    pub fn end(mut self) -> Result<()> {
+        self.ask(&Request::Shutdown {
+            stop_application: true,
+        })?;
+        let mut engine = self.engine.take().context("no engine")?;
+        let status = engine.wait()?;
+        ensure!(
+            status.success(),
+            "the engine ended with {status}\n{}",
+            self.engine_log()
+        );
+        let left = processes_naming(&self.state_dir())?;
+        ensure!(left.is_empty(), "still running: {left:?}");
+        let protected = std::fs::read_dir(self.state_dir().join("protected"))
+            .into_iter()
+            .flatten()
+            .count();
+        ensure!(protected <= 1, "{protected} protected copies are left over");
+        Ok(())
+    }
+
+    /// What the engine said.
+    pub fn engine_log(&self) -> String {
+        std::fs::read_to_string(self.dir.path().join("engine.log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Try {
+    fn drop(&mut self) {
+        if let Some(mut engine) = self.engine.take() {
+            let _ = engine.kill();
+            let _ = engine.wait();
+        }
+        // A failed try must not leave its application running.
+        for pid in processes_naming(&self.state_dir()).unwrap_or_default() {
+            if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+                let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+            }
+        }
+    }
+}
+
+/// Processes that have this path in their command line.
+fn processes_naming(path: &Path) -> Result<Vec<i32>> {
+    let path = path.display().to_string();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let entry = entry?;
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else {
+            continue;
+        };
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if pid != std::process::id().cast_signed() && String::from_utf8_lossy(&line).contains(&path)
+        {
+            found.push(pid);
+        }
+    }
+    Ok(found)
+}
+
+/// Becomes the application.
+pub fn launch() -> ExitCode {
+    if let Some(plan) = obnova_engine::launch::parse(std::env::args_os().skip(2)) {
+        eprintln!("{}", obnova_engine::launch::run(&plan));
+    }
+    ExitCode::FAILURE
+}
+
+/// Is the engine: `STATE [before|after NUMBER]`.
+pub fn engine(arguments: &[String]) -> ExitCode {
+    match run_engine(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run_engine(arguments: &[String]) -> Result<()> {
+    let installation = Installation::load(Path::new(&arguments[0])).map_err(failed)?;
+    let moment = match arguments.get(1).map(String::as_str) {
+        Some("before") => Some(Moment::Before(arguments[2].parse()?)),
+        Some("after") => Some(Moment::After(arguments[2].parse()?)),
+        _ => None,
+    };
+    let observer = move |now: Moment| {
+        if Some(now) == moment {
+            let _ = rustix::process::kill_process(
+                rustix::process::getpid(),
+                rustix::process::Signal::KILL,
+            );
+        }
+    };
+    let launcher = vec![
+        std::env::current_exe()?.display().to_string(),
+        "launch".to_owned(),
+    ];
+    let engine = Engine::open(
+        installation,
+        Options {
+            launcher,
+            observer: Some(Box::new(observer)),
+        },
+    )
+    .map_err(failed)?;
+    obnova_engine::server::run(&engine).map_err(failed)
+}
