@@ -212,3 +212,41 @@ async fn tunnels_to_anywhere_are_refused() {
     assert!(buffer[..length].starts_with(b"HTTP/1.1 405"));
     assert_eq!(app.seen(), 0);
 }
+
+/// Sends raw bytes and reads until the front closes.
+async fn raw(front: &Front, request: &str) -> String {
+    let mut stream = TcpStream::connect(front.address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    let _ = stream.read_to_string(&mut answer).await;
+    answer
+}
+
+#[tokio::test]
+async fn a_second_request_cannot_be_hidden_in_a_body() {
+    let (front, _engine, app) = passing().await;
+    let hidden = "0\r\n\r\nGET /hidden HTTP/1.1\r\nhost: a\r\n\r\n";
+    let lengths = format!(
+        "content-length: {}\r\ntransfer-encoding: chunked",
+        hidden.len()
+    );
+    let answer = raw(
+        &front,
+        &format!("POST /count HTTP/1.1\r\nhost: a\r\n{lengths}\r\n\r\n{hidden}"),
+    )
+    .await;
+    // Whoever believes the other length sees one more request than was answered; the front believes one and says only that one.
+    assert_eq!(answer.matches("HTTP/1.1").count() as u64, app.seen().max(1));
+
+    for lengths in [
+        "content-length: 3\r\ncontent-length: 4",
+        "content-length: +3",
+        "content-length: 3\r\ntransfer-encoding: xchunked",
+    ] {
+        let before = app.seen();
+        let request = format!("POST /count HTTP/1.1\r\nhost: a\r\n{lengths}\r\n\r\nabc");
+        let answer = raw(&front, &request).await;
+        assert!(answer.starts_with("HTTP/1.1 400"), "{lengths}: {answer}");
+        assert_eq!(app.seen(), before, "{lengths}");
+    }
+}
