@@ -4,7 +4,7 @@
 //! in the table `schema_migration`, with a checksum, so that a file changed afterwards is noticed.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -13,7 +13,7 @@ use sqlx::{AssertSqlSafe, Row, Sqlite, Transaction};
 
 use crate::Place;
 use crate::database::{Database, localise};
-use crate::letters::Rearrangement;
+use crate::letters::Layout;
 use crate::tree::{self, Tree};
 
 /// One migration file.
@@ -25,7 +25,7 @@ struct Migration {
 
 enum Work {
     Sql(String),
-    Files(Rearrangement),
+    Files(Layout),
 }
 
 /// Applies what is missing; says on standard output what it does.
@@ -128,10 +128,10 @@ fn load(directory: &Path) -> Result<Vec<Migration>> {
     let mut paths = tree::files(directory, "sql")?;
     paths.extend(tree::files(directory, "toml")?);
     paths.sort();
-    paths.iter().map(load_one).collect()
+    paths.iter().map(|path| load_one(path)).collect()
 }
 
-fn load_one(path: &PathBuf) -> Result<Migration> {
+fn load_one(path: &Path) -> Result<Migration> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let id = name.split('.').next().unwrap_or_default().to_owned();
     let text = tree::read(path)?;
@@ -157,7 +157,7 @@ async fn apply(
                 .execute(&mut *transaction)
                 .await?;
         }
-        Work::Files(rearrangement) => rearrangement.apply(&mut transaction, files).await?,
+        Work::Files(layout) => layout.apply(&mut transaction, files).await?,
     }
     note(&mut transaction, migration, started).await?;
     transaction.commit().await?;

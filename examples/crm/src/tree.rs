@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::entity::{self, Entity};
+use crate::letters::Layout;
 use crate::report::Report;
 
 /// The languages that every tree speaks; the first is the default.
@@ -35,9 +36,11 @@ pub struct Tree {
 }
 
 /// `crm.toml`.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
+    /// Where attachments lie and how they begin.
+    pub attachments: Layout,
     /// Migrations of earlier releases that this one does without, though a database may have them.
     #[serde(default)]
     pub withdrawn: Vec<String>,

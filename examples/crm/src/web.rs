@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -72,6 +73,12 @@ pub fn router(app: App) -> Router {
         .route("/static/{name}", get(pages::assets::asset))
         .route("/language/{language}", get(pages::language::choose))
         .route("/attachments/{id}/file", get(pages::attachment::download))
+        .route("/attachments/{id}/delete", post(pages::attachment::delete))
+        .route(
+            "/contacts/{id}/attachments",
+            post(pages::attachment::upload)
+                .layer(DefaultBodyLimit::max(pages::attachment::LARGEST_UPLOAD)),
+        )
         .route("/{page}", get(pages::list::list_or_report))
         .route(
             "/{plural}/new",

@@ -35,7 +35,7 @@ fn person(source: &mut Source, id: usize) -> Record {
     let first = source.pick(if woman { WOMEN } else { MEN });
     let last = if woman { surnames.1 } else { surnames.0 };
     let email = format!("{}.{}{id}@firma.example", fold(first), fold(last));
-    let language = if id % 5 == 0 { "en" } else { "cs" };
+    let language = if id.is_multiple_of(5) { "en" } else { "cs" };
     let groups = if id <= ADMINISTRATORS {
         "Everyone,Administrator"
     } else {

@@ -147,3 +147,52 @@ async fn files_outside_the_tree_are_not_served() {
         );
     }
 }
+
+#[tokio::test]
+async fn an_uploaded_file_lies_where_the_version_wants_it_and_can_be_deleted() {
+    let installation = Installation::empty("1.3.0");
+    let server = installation.serve("1.3.0");
+    server
+        .submit("/contacts/new", &[("last_name", "Malá")])
+        .await;
+    let upload = |name: &'static str, text: &'static str| {
+        let body = format!(
+            "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"{name}\"\r\n\r\n{text}\r\n--x--\r\n"
+        );
+        let request = server
+            .client
+            .post(server.at("/contacts/1/attachments"))
+            .body(body);
+        request
+            .header("content-type", "multipart/form-data; boundary=x")
+            .send()
+    };
+    upload("../../Žádost.txt", "Prosím")
+        .await
+        .expect("an answer");
+    upload("page.html", "<script>").await.expect("an answer");
+    let files = installation.files();
+    assert_eq!(files.len(), 2);
+    assert!(
+        files
+            .iter()
+            .any(|(path, text)| path.ends_with("Žádost-1.txt") && text.starts_with("Č. j.: 1/"))
+    );
+    let saved = server.get("/attachments/2/file").await;
+    assert_eq!(saved.headers()["content-type"], "application/octet-stream");
+    assert_eq!(saved.text().await.expect("text"), "<script>");
+    assert_eq!(
+        server.submit("/contacts/1/delete", &[]).await.status(),
+        StatusCode::CONFLICT
+    );
+    for id in [1, 2] {
+        server
+            .submit(&format!("/attachments/{id}/delete"), &[])
+            .await;
+    }
+    assert!(installation.files().is_empty());
+    assert_eq!(
+        server.submit("/contacts/1/delete", &[]).await.status(),
+        StatusCode::SEE_OTHER
+    );
+}

@@ -1,4 +1,5 @@
 -- Companies, contacts, deals, the journal, attachments and users.
+-- The indexes that lists are read by hold what is searched as well, so that a search need not touch the rows.
 
 CREATE TABLE company (
     id ${id},
@@ -16,7 +17,7 @@ CREATE TABLE company (
     created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL
 );
-CREATE INDEX company_order ON company (sort_name, id);
+CREATE INDEX company_order ON company (sort_name, id, search_text);
 
 CREATE TABLE contact (
     id ${id},
@@ -34,7 +35,7 @@ CREATE TABLE contact (
     created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL
 );
-CREATE INDEX contact_order ON contact (sort_name, id);
+CREATE INDEX contact_order ON contact (sort_name, id, search_text);
 CREATE INDEX contact_company ON contact (company_id, sort_name);
 
 CREATE TABLE deal (
@@ -68,7 +69,7 @@ CREATE TABLE activity (
     created_at TEXT NOT NULL,
     updated_at TEXT NOT NULL
 );
-CREATE INDEX activity_order ON activity (happened_on, id);
+CREATE INDEX activity_order ON activity (happened_on, id, search_text);
 CREATE INDEX activity_kind ON activity (kind, happened_on);
 CREATE INDEX activity_contact ON activity (contact_id, happened_on);
 CREATE INDEX activity_company ON activity (company_id, happened_on);
