@@ -25,6 +25,8 @@ pub struct Catalog {
 #[derive(Debug, Clone)]
 pub struct VerifiedRelease {
     pub(crate) facts: Arc<Facts>,
+    /// The signed metadata had not expired when this was made.
+    pub(crate) fresh: bool,
 }
 
 #[derive(Debug)]
@@ -36,8 +38,7 @@ pub(crate) struct Facts {
     pub(crate) packed_bytes: u64,
     pub(crate) store: Store,
     pub(crate) tree: OnceLock<Tree>,
-    /// The signed metadata had not expired when this was made.
-    pub(crate) fresh: bool,
+    pub(crate) missing: download::MissingMemo,
     pub(crate) expires: Timestamp,
 }
 
@@ -159,6 +160,13 @@ impl Catalog {
         between
     }
 
+    /// Lets nothing of it be installed any more; it may still be shown.
+    pub(crate) fn expire(&mut self) {
+        for release in &mut self.releases {
+            release.fresh = false;
+        }
+    }
+
     fn offered(&self, channel: Channel) -> impl Iterator<Item = &VerifiedRelease> {
         self.releases
             .iter()
@@ -176,7 +184,7 @@ impl VerifiedRelease {
     /// releases after a refresh.
     pub fn download_bytes(&self, to: &Destination) -> u64 {
         match self.local_tree() {
-            Some(tree) => download::missing_bytes(tree, to),
+            Some(tree) => self.facts.missing.bytes(tree, to),
             None => self.facts.packed_bytes,
         }
     }
@@ -188,7 +196,7 @@ impl VerifiedRelease {
 
     /// Whether the signed metadata was still valid when this was made; [`crate::Client::download`] refuses otherwise.
     pub fn is_fresh(&self) -> bool {
-        self.facts.fresh
+        self.fresh
     }
 
     /// The file list, if it is in the local store.

@@ -110,7 +110,17 @@ impl Client {
         };
         let now = clock::latest(now, known_signed_at(&trusted));
         let expected = assemble::expected(&trusted, &self.options.product)?;
-        assemble::assemble(&trusted, &expected, &self.store, now).map(Some)
+        let mut catalog = assemble::assemble(&trusted, &expected, &self.store, now)?;
+        // A look that failed half-way may have learnt that a key of this set is not trusted any more.
+        let next = trusted.root().version + 1;
+        if self
+            .store
+            .metadata(&format!("root_history/{next}.root.json"))?
+            .is_some()
+        {
+            catalog.expire();
+        }
+        Ok(Some(catalog))
     }
 
     /// Makes `<versions>/<version>/` out of a release: takes what is in other versions already, downloads the rest,

@@ -17,10 +17,12 @@ use crate::tree::Tree;
 
 mod content;
 mod local;
+mod missing;
 mod staging;
 mod unpack;
 
 use content::Content;
+pub(crate) use missing::MissingMemo;
 use staging::Staging;
 
 /// Where the versions of this machine are.
@@ -30,19 +32,6 @@ pub struct Destination {
     pub content: PathBuf,
     /// The directory of `<version>/` and `<version>.json`. Files of all versions in it are used again.
     pub versions: PathBuf,
-}
-
-/// Bytes of a tree that would have to be downloaded.
-pub(crate) fn missing_bytes(tree: &Tree, to: &Destination) -> u64 {
-    let local = local::index(&to.versions);
-    content::wanted(tree)
-        .iter()
-        .filter(|content| !local.contains_key(&content.file.sha256))
-        .map(|content| {
-            let here = std::fs::metadata(content.partial(&to.content)).map_or(0, |part| part.len());
-            content.file.packed_size.saturating_sub(here)
-        })
-        .sum()
 }
 
 pub(crate) async fn run(
@@ -89,7 +78,7 @@ async fn download(
     }
     let staging = Staging::begin(&to.versions, &wanted.description.version, tree)?;
     let missing = reuse(&staging, tree, to, cancelled)?;
-    fetch_all(transport, &staging, missing, to, progress).await?;
+    fetch_all(transport, &staging, missing, to, progress, cancelled).await?;
     staging.complete(tree)?;
     durable::sync_file_system(&to.versions)
         .map_err(Error::local("the new version cannot be made durable"))?;
@@ -145,6 +134,7 @@ async fn fetch_all(
     missing: Vec<Content<'_>>,
     to: &Destination,
     progress: &mut dyn FnMut(u64, u64),
+    cancelled: &AtomicBool,
 ) -> Result<(), Error> {
     let total = missing.iter().map(|content| content.file.packed_size).sum();
     let done = Cell::new(0_u64);
@@ -159,6 +149,9 @@ async fn fetch_all(
         .map(|content| {
             let (done, report) = (&done, &report);
             async move {
+                if cancelled.load(Ordering::Relaxed) {
+                    return Err(Error::Interrupted);
+                }
                 let mine = Cell::new(0_u64);
                 let here = |bytes: u64| {
                     done.set(done.get() - mine.get() + bytes);

@@ -160,6 +160,22 @@ pub fn create_dir_all(path: &Path) -> io::Result<()> {
     }
 }
 
+/// Makes a directory whose parent exists, unless it exists; not synced.
+pub fn create_dir_unsynced(path: &Path) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(at(path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Removes a file that may be there; not synced.
+pub fn remove_file_unsynced(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(path, error)),
+        _ => Ok(()),
+    }
+}
+
 /// Removes a directory with all in it, also one with read-only directories inside; one that is not there is fine.
 ///
 /// Not atomic: rename it to a name nobody uses first, if anybody could take half of it for the whole.

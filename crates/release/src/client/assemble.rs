@@ -11,6 +11,7 @@ use sigstore_tuf::{TargetFile, TrustedMetadataSet};
 
 use crate::catalog::{Catalog, Facts, Target, VerifiedRelease};
 use crate::description::{self, Channel, Description};
+use crate::download::MissingMemo;
 use crate::error::Error;
 use crate::store::Store;
 use crate::transport::Transport;
@@ -163,9 +164,10 @@ pub(crate) fn assemble(
                     packed_bytes: release.custom.packed_bytes,
                     store: store.clone(),
                     tree: OnceLock::new(),
-                    fresh: now <= expires,
+                    missing: MissingMemo::default(),
                     expires,
                 }),
+                fresh: now <= expires,
             })
         })
         .collect::<Result<Vec<_>, Error>>()?;

@@ -69,7 +69,8 @@ pub(super) async fn bring(
                 .fetch(&path, file.packed_size)
                 .await?
                 .ok_or_else(|| Error::damaged(&address, "is not in the repository"))?;
-            unpack::to_file(packed.as_slice(), &file, &target, &address)?;
+            in_background(move || unpack::to_file(packed.as_slice(), &file, &target, &address))
+                .await?;
         }
         Transport::Http(http) => {
             let partial = content.partial(directory);

@@ -37,9 +37,7 @@ impl Staging {
         for (path, entry) in tree.entries() {
             if let Entry::Directory { .. } = entry {
                 // Parents come first in the order of paths.
-                std::fs::DirBuilder::new()
-                    .create(staging.at(path))
-                    .map_err(failed())?;
+                durable::create_dir_unsynced(&staging.at(path)).map_err(failed())?;
             }
         }
         Ok(staging)
@@ -62,7 +60,7 @@ impl Staging {
             let fits = std::fs::symlink_metadata(candidate)
                 .is_ok_and(|found| found.is_file() && found.len() == content.file.size);
             if !fits || durable::copy_unsynced(candidate, &target, mode | 0o400).is_err() {
-                let _ = std::fs::remove_file(&target);
+                let _ = durable::remove_file_unsynced(&target);
                 continue;
             }
             let copied = File::open(&target).and_then(Digest::of_reader);
@@ -71,7 +69,8 @@ impl Staging {
                 return Ok(true);
             }
             tracing::warn!(file = %candidate.display(), "is not what was installed, so it is not used again");
-            std::fs::remove_file(&target).map_err(Error::local("a copy cannot be removed"))?;
+            durable::remove_file_unsynced(&target)
+                .map_err(Error::local("a copy cannot be removed"))?;
         }
         Ok(false)
     }

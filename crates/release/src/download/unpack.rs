@@ -24,7 +24,7 @@ pub(super) fn to_file(
     let result = unpack(packed, file, &mut output)
         .and_then(|()| output.finish_unsynced().map_err(Problem::Write));
     result.map_err(|problem| {
-        let _ = std::fs::remove_file(target);
+        let _ = durable::remove_file_unsynced(target);
         match problem {
             Problem::Write(error) => cannot_write()(error),
             Problem::Content(reason) => Error::damaged(address, reason),

@@ -54,7 +54,7 @@ pub fn build(options: &BuildOptions) -> Result<Built, Error> {
         .with_file_name(format!(".building-{:08x}", rand::random::<u32>()));
     let failed = || Error::local("the release cannot be built");
     refuse_foreign(&options.out)?;
-    durable::create_dir_all(&beside).map_err(failed())?;
+    durable::create_dir_all(&beside.join("content")).map_err(failed())?;
     let result = build_into(&description, &options.tree, &beside)
         .and_then(|tree| replace(&beside, &options.out).map(|()| tree));
     if result.is_err() {
@@ -165,10 +165,7 @@ fn pack(source: &Path, mode: u32, out: &Path) -> Result<FileEntry, Error> {
     let (packed_sha256, packed_size) = output.hasher.finish();
     let place = out.join(content_path(&packed_sha256));
     if let Some(parent) = place.parent() {
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .create(parent)
-            .map_err(failed())?;
+        durable::create_dir_unsynced(parent).map_err(failed())?;
     }
     durable::rename_unsynced(&temporary, &place).map_err(failed())?;
     Ok(FileEntry {

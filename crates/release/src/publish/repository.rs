@@ -253,7 +253,9 @@ fn refuse_expired(vendor: &Vendor, old: Option<&State>, signed: &Signed) -> Resu
             Some(expires) if stays && expires < vendor.now => {
                 return Err(Error::invalid(
                     format!("the metadata of {role}"),
-                    format!("expired at {expires}; renew it with `obnova release resign --also {role}`"),
+                    format!(
+                        "expired at {expires}; renew it with `obnova release resign --also {role}`"
+                    ),
                 ));
             }
             _ => {}

@@ -270,3 +270,22 @@ fn root_and_targets_are_renewed_when_their_keys_are_here() {
     publish::resign(&later, &[Role::Root, Role::Targets]).unwrap();
     assert_eq!(versions(&client.refresh(in_days(305)).unwrap()), ["1.0.0"]);
 }
+
+#[test]
+fn what_a_retired_key_has_signed_may_be_shown_but_not_installed() {
+    let shop = Workshop::new();
+    shop.publish("1.0.0", "", &[("bin/crm", b"1")]);
+    let client = shop.client();
+    client.refresh(Timestamp::now()).unwrap();
+    rotate(&shop, Role::Targets, None);
+    // The look learns of the new root and fails at the next file.
+    fs::remove_file(shop.repository().join("metadata/timestamp.json")).unwrap();
+    client.refresh(Timestamp::now()).unwrap_err();
+    let known = client.known(Timestamp::now()).unwrap().unwrap();
+    assert_eq!(versions(&known), ["1.0.0"]);
+    let release = known.releases()[0].clone();
+    assert_eq!(
+        shop.download(&client, &release).unwrap_err().kind(),
+        ErrorKind::Untrusted
+    );
+}

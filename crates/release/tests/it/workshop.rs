@@ -16,14 +16,17 @@ use tempfile::TempDir;
 
 /// Everything of one test; gone at its end.
 pub struct Workshop {
-    directory: TempDir,
+    directory: PathBuf,
+    _temporary: Option<TempDir>,
 }
 
 impl Workshop {
     /// With keys and an empty repository.
     pub fn new() -> Self {
+        let temporary = tempfile::tempdir().unwrap();
         let workshop = Self {
-            directory: tempfile::tempdir().unwrap(),
+            directory: temporary.path().to_owned(),
+            _temporary: Some(temporary),
         };
         publish::init(
             &workshop.vendor(),
@@ -38,8 +41,16 @@ impl Workshop {
         workshop
     }
 
+    /// The one of another process.
+    pub fn existing(directory: &Path) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            _temporary: None,
+        }
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
-        self.directory.path().join(name)
+        self.directory.join(name)
     }
 
     pub fn repository(&self) -> PathBuf {
