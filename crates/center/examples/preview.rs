@@ -18,7 +18,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         facts.pace = Duration::from_millis(1500);
         facts.fails = std::env::var_os("PREVIEW_FAILS").map(|_| semver::Version::new(1, 1, 0));
     });
-    let port: u16 = std::env::var("PREVIEW_PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(0);
+    let port: u16 = std::env::var("PREVIEW_PORT")
+        .ok()
+        .and_then(|port| port.parse().ok())
+        .unwrap_or(0);
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let address = listener.local_addr()?;
     let options = obnova_center::Options {
@@ -61,15 +64,28 @@ async fn set_up(base: &str, folder: &std::path::Path) -> Result<(), Box<dyn std:
         .await?
         .text()
         .await?;
-    let token = page.split("name=\"_csrf\" value=\"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
+    let token = page
+        .split("name=\"_csrf\" value=\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .unwrap_or_default();
     for (name, email, language) in [
         ("Petr Svoboda", "petr.svoboda@example.com", "cs"),
         ("Jana Dvořáková", "jana.dvorakova@example.com", "cs"),
         ("Tomáš Černý", "tomas.cerny@example.com", "cs"),
         ("Lucy Brown", "lucy.brown@example.com", "en"),
     ] {
-        let form = [("_csrf", token), ("name", name), ("email", email), ("language", language)];
-        client.post(format!("{base}/users")).form(&form).send().await?;
+        let form = [
+            ("_csrf", token),
+            ("name", name),
+            ("email", email),
+            ("language", language),
+        ];
+        client
+            .post(format!("{base}/users"))
+            .form(&form)
+            .send()
+            .await?;
     }
     client
         .post(format!("{base}/groups"))

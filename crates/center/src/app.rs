@@ -17,8 +17,8 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 use crate::pages::{
-    audit, groups, history, imports, install, live, notifications, preferences, report, settings, setup, sign_in, updates,
-    users, welcome,
+    audit, groups, history, imports, install, live, notifications, preferences, report, settings,
+    setup, sign_in, updates, users, welcome,
 };
 use crate::run::{Error, Options};
 use crate::store::Store;
@@ -33,7 +33,10 @@ pub fn router(centre: Centre) -> Router {
         .route("/updates", get(updates::show))
         .route("/updates/offer", get(updates::offer))
         .route("/updates/seen", post(updates::seen))
-        .route("/updates/install", get(install::confirm).post(install::start))
+        .route(
+            "/updates/install",
+            get(install::confirm).post(install::start),
+        )
         .route("/updates/live", get(live::stream))
         .route("/updates/report/{update}", get(report::show))
         .route("/updates/report/{update}/download", get(report::download))
@@ -46,12 +49,18 @@ pub fn router(centre: Centre) -> Router {
         .route("/users/import/now", post(imports::now))
         .route("/users/{id}", get(users::edit).post(users::change))
         .route("/users/{id}/password", post(users::set_password))
-        .route("/users/{id}/remove", get(users::confirm_removal).post(users::remove))
+        .route(
+            "/users/{id}/remove",
+            get(users::confirm_removal).post(users::remove),
+        )
         .route("/groups", get(groups::list).post(groups::add))
         .route("/groups/{id}", post(groups::rename))
         .route("/groups/{id}/remove", post(groups::remove))
         .route("/notifications", get(notifications::list))
-        .route("/notifications/resend-failed", post(notifications::resend_failed))
+        .route(
+            "/notifications/resend-failed",
+            post(notifications::resend_failed),
+        )
         .route("/notifications/test", post(notifications::test))
         .route("/notifications/{id}", get(notifications::show))
         .route("/notifications/{id}/html", get(notifications::html_part))
@@ -74,7 +83,10 @@ pub fn router(centre: Centre) -> Router {
         .layer(from_fn_with_state(centre.clone(), session::recognise));
     Router::new()
         .route("/healthz", get(|| async { "ok" }))
-        .route("/assets/{digest}/{name}", get(assets::serve).layer(CompressionLayer::new()))
+        .route(
+            "/assets/{digest}/{name}",
+            get(assets::serve).layer(CompressionLayer::new()),
+        )
         .merge(pages)
         .layer(from_fn(headers::secure))
         .with_state(centre)
@@ -115,7 +127,10 @@ impl Centre {
         let product = store.product_name().await?;
         let code = options.data_dir.join(SETUP_CODE);
         if store.administrator_count().await? == 0 {
-            make_setup_code(&code).map_err(|source| Error::Directory { path: code.clone(), source })?;
+            make_setup_code(&code).map_err(|source| Error::Directory {
+                path: code.clone(),
+                source,
+            })?;
             tracing::info!(path = %code.display(), "no administrator yet; the code for the set-up page is in {}", code.display());
         } else {
             let _ = std::fs::remove_file(&code);
@@ -156,8 +171,16 @@ impl Centre {
 
     /// The application's name; Obnova's own before the engine has ever been reached.
     pub fn product(&self) -> String {
-        let name = self.0.product.read().unwrap_or_else(PoisonError::into_inner);
-        if name.is_empty() { "Obnova".to_owned() } else { name.clone() }
+        let name = self
+            .0
+            .product
+            .read()
+            .unwrap_or_else(PoisonError::into_inner);
+        if name.is_empty() {
+            "Obnova".to_owned()
+        } else {
+            name.clone()
+        }
     }
 
     /// The engine's state as it knows it, without the network.
@@ -169,7 +192,11 @@ impl Centre {
         let Answer::State(state) = answer else {
             return Err(unexpected());
         };
-        let mut name = self.0.product.write().unwrap_or_else(PoisonError::into_inner);
+        let mut name = self
+            .0
+            .product
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
         if *name != state.name {
             name.clone_from(&state.name);
         }
@@ -190,16 +217,24 @@ impl Centre {
 
 /// The engine answered something else than what was asked: it is of another version.
 pub fn unexpected() -> Problem {
-    Problem::new(problem::ENGINE_UNREACHABLE).detail("the engine answered something that was not asked")
+    Problem::new(problem::ENGINE_UNREACHABLE)
+        .detail("the engine answered something that was not asked")
 }
 
 /// A code of 80 random bits, readable by the centre's user only. One from an earlier start stays valid.
 fn make_setup_code(path: &Path) -> std::io::Result<()> {
     use std::io::Write;
-    let opened = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let opened = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path);
     match opened {
         Ok(mut file) => {
-            let code: Vec<String> = rand::random::<[[u8; 2]; 5]>().iter().map(hex::encode).collect();
+            let code: Vec<String> = rand::random::<[[u8; 2]; 5]>()
+                .iter()
+                .map(hex::encode)
+                .collect();
             writeln!(file, "{}", code.join("-"))
         }
         Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),

@@ -58,7 +58,10 @@ pub async fn serve(Path((digest, name)): Path<(String, String)>) -> Response {
     };
     (
         [
-            (header::CONTENT_TYPE, HeaderValue::from_static(asset.media_type)),
+            (
+                header::CONTENT_TYPE,
+                HeaderValue::from_static(asset.media_type),
+            ),
             (header::CACHE_CONTROL, HeaderValue::from_static(keep)),
         ],
         asset.content,

@@ -65,7 +65,9 @@ pub async fn verify(password: String, stored: Option<String>) -> Result<bool, Fa
     .await
 }
 
-async fn on_own_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Failure> {
+async fn on_own_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Failure> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Failure::Internal(error.to_string()))
@@ -89,7 +91,11 @@ impl Attempt {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn begin(store: &Store, account: &str, address: IpAddr) -> Result<Option<Attempt>, Failure> {
+    pub async fn begin(
+        store: &Store,
+        account: &str,
+        address: IpAddr,
+    ) -> Result<Option<Attempt>, Failure> {
         let attempt = Attempt {
             account: format!("account:{}", email_key(account)),
             address: format!("address:{address}"),
@@ -121,9 +127,17 @@ mod tests {
     #[tokio::test]
     async fn only_the_right_password_of_somebody_known_is_taken() {
         let stored = hash("correct horse".into()).await.unwrap();
-        assert!(verify("correct horse".into(), Some(stored.clone())).await.unwrap());
+        assert!(
+            verify("correct horse".into(), Some(stored.clone()))
+                .await
+                .unwrap()
+        );
         assert!(!verify("wrong horse".into(), Some(stored)).await.unwrap());
-        assert!(!verify("nobody has this password".into(), None).await.unwrap());
+        assert!(
+            !verify("nobody has this password".into(), None)
+                .await
+                .unwrap()
+        );
     }
 
     #[tokio::test]
@@ -132,11 +146,29 @@ mod tests {
         let store = Store::open(folder.path()).await.unwrap();
         let address = IpAddr::from([127, 0, 0, 1]);
         for name in ["a@b.cz", "A@b.cz", " A@B.CZ ", "a@b.cz", "a@b.cz"] {
-            assert!(Attempt::begin(&store, name, address).await.unwrap().is_some());
+            assert!(
+                Attempt::begin(&store, name, address)
+                    .await
+                    .unwrap()
+                    .is_some()
+            );
         }
-        assert!(Attempt::begin(&store, "A@B.cz", address).await.unwrap().is_none());
-        let other = Attempt::begin(&store, "petr@b.cz", address).await.unwrap().unwrap();
+        assert!(
+            Attempt::begin(&store, "A@B.cz", address)
+                .await
+                .unwrap()
+                .is_none()
+        );
+        let other = Attempt::begin(&store, "petr@b.cz", address)
+            .await
+            .unwrap()
+            .unwrap();
         other.succeed(&store).await.unwrap();
-        assert!(Attempt::begin(&store, "a@b.cz", address).await.unwrap().is_none());
+        assert!(
+            Attempt::begin(&store, "a@b.cz", address)
+                .await
+                .unwrap()
+                .is_none()
+        );
     }
 }

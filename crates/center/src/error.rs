@@ -109,13 +109,22 @@ pub async fn dress(State(centre): State<Centre>, request: Request, next: Next) -
     match error_page(page, status, failure) {
         Ok(mut dressed) => {
             *dressed.status_mut() = status;
+            for (name, value) in response.headers() {
+                if name != header::CONTENT_TYPE && name != header::CONTENT_LENGTH {
+                    dressed.headers_mut().insert(name, value.clone());
+                }
+            }
             dressed
         }
         Err(_) => status.into_response(),
     }
 }
 
-fn error_page(page: Page, status: StatusCode, failure: Option<Failure>) -> Result<Response, Failure> {
+fn error_page(
+    page: Page,
+    status: StatusCode,
+    failure: Option<Failure>,
+) -> Result<Response, Failure> {
     let t = page.t();
     let kind = match status {
         StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => "not-found",

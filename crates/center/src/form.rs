@@ -108,7 +108,10 @@ impl FromRequest<Centre> for Open {
         let is_form = request
             .headers()
             .get(header::CONTENT_TYPE)
-            .is_some_and(|kind| kind.as_bytes().starts_with(b"application/x-www-form-urlencoded"));
+            .is_some_and(|kind| {
+                kind.as_bytes()
+                    .starts_with(b"application/x-www-form-urlencoded")
+            });
         if !is_form {
             return Err(Failure::Malformed("not a form".into()));
         }

@@ -30,16 +30,20 @@ pub fn took(ms: u64, lang: Lang) -> String {
     match ms {
         0..1_000 => format!("{ms}\u{a0}ms"),
         1_000..60_000 => format!("{}\u{a0}s", decimal(ms as f64 / 1000.0, 1, lang)),
-        60_000..3_600_000 => format!(
-            "{}\u{a0}min {}\u{a0}s",
-            ms / 60_000,
-            ms % 60_000 / 1000
-        ),
+        60_000..3_600_000 => format!("{}\u{a0}min {}\u{a0}s", ms / 60_000, ms % 60_000 / 1000),
         _ => format!(
             "{}\u{a0}h {}\u{a0}min",
             ms / 3_600_000,
             ms % 3_600_000 / 60_000
         ),
+    }
+}
+
+/// A duration that goes on, in whole seconds: tenths would only flicker.
+pub fn running(ms: u64, lang: Lang) -> String {
+    match ms {
+        0..60_000 => format!("{}\u{a0}s", ms / 1000),
+        _ => took(ms, lang),
     }
 }
 

@@ -12,7 +12,10 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 const ALWAYS: &[(&str, &str)] = &[
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "same-origin"),
-    ("permissions-policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (
+        "permissions-policy",
+        "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    ),
     ("cross-origin-opener-policy", "same-origin"),
     ("cross-origin-resource-policy", "same-origin"),
 ];
@@ -81,9 +84,18 @@ mod tests {
         assert!(comes_from_here(&with(&[("sec-fetch-site", "same-origin")])));
         assert!(!comes_from_here(&with(&[("sec-fetch-site", "cross-site")])));
         assert!(!comes_from_here(&with(&[("sec-fetch-site", "same-site")])));
-        assert!(comes_from_here(&with(&[("origin", "http://a:1"), ("host", "a:1")])));
-        assert!(!comes_from_here(&with(&[("origin", "http://b"), ("host", "a")])));
-        assert!(!comes_from_here(&with(&[("origin", "null"), ("host", "a")])));
+        assert!(comes_from_here(&with(&[
+            ("origin", "http://a:1"),
+            ("host", "a:1")
+        ])));
+        assert!(!comes_from_here(&with(&[
+            ("origin", "http://b"),
+            ("host", "a")
+        ])));
+        assert!(!comes_from_here(&with(&[
+            ("origin", "null"),
+            ("host", "a")
+        ])));
         assert!(comes_from_here(&with(&[("host", "a")])));
     }
 }

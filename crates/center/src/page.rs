@@ -96,7 +96,10 @@ impl Page {
 impl FromRequestParts<Centre> for Page {
     type Rejection = std::convert::Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, centre: &Centre) -> Result<Page, Self::Rejection> {
+    async fn from_request_parts(
+        parts: &mut Parts,
+        centre: &Centre,
+    ) -> Result<Page, Self::Rejection> {
         let uri = parts
             .extensions
             .get::<OriginalUri>()
@@ -108,13 +111,21 @@ impl FromRequestParts<Centre> for Page {
 
 impl Page {
     /// The frame for a request's address, headers and session.
-    pub async fn of(centre: &Centre, uri: &Uri, headers: &HeaderMap, session: Option<Session>) -> Page {
+    pub async fn of(
+        centre: &Centre,
+        uri: &Uri,
+        headers: &HeaderMap,
+        session: Option<Session>,
+    ) -> Page {
         let lang = language(headers, session.as_ref());
         let engine = centre.state().await;
         Page {
             lang,
             theme: theme(headers),
-            here: uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            here: uri
+                .path_and_query()
+                .map_or("/", |path| path.as_str())
+                .to_owned(),
             section: uri.path().split('/').nth(1).unwrap_or_default().to_owned(),
             session,
             product: centre.product(),
@@ -128,7 +139,12 @@ impl Page {
 fn done(uri: &Uri, lang: Lang) -> Option<String> {
     let query = uri.query()?;
     let values: Vec<_> = url::form_urlencoded::parse(query.as_bytes()).collect();
-    let find = |name: &str| values.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_ref());
+    let find = |name: &str| {
+        values
+            .iter()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value.as_ref())
+    };
     let key = format!("done-{}", find("done")?);
     let text = Text::of(lang);
     text.has(&key)

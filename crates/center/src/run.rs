@@ -63,7 +63,10 @@ pub enum Error {
 ///
 /// # Errors
 /// The address, the directory or the database cannot be used.
-pub async fn run(options: Options, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+pub async fn run(
+    options: Options,
+    shutdown: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Error> {
     let address = options.listen;
     let listener = TcpListener::bind(address)
         .await
@@ -83,7 +86,11 @@ pub async fn serve(
     let (end, ended) = watch::channel(false);
     let centre = Centre::open(options, ended.clone()).await?;
     let store = centre.store().clone();
-    let jobs = jobs::spawn(centre.store().clone(), centre.engine().clone(), ended.clone());
+    let jobs = jobs::spawn(
+        centre.store().clone(),
+        centre.engine().clone(),
+        ended.clone(),
+    );
     let service = app::router(centre).into_make_service_with_connect_info::<SocketAddr>();
     let mut served = tokio::spawn(async move {
         let mut ended = ended;

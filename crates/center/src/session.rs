@@ -77,7 +77,11 @@ pub fn no_cookie(centre: &Centre) -> Result<HeaderValue, Failure> {
 }
 
 fn cookie_of(centre: &Centre, token: &str, seconds: u64) -> Result<HeaderValue, Failure> {
-    let secure = if centre.secure_cookies() { "; Secure" } else { "" };
+    let secure = if centre.secure_cookies() {
+        "; Secure"
+    } else {
+        ""
+    };
     let name = cookie_name(centre);
     let text = format!("{name}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
     HeaderValue::from_str(&text).map_err(|error| Failure::Internal(error.to_string()))
@@ -111,7 +115,9 @@ async fn find(centre: &Centre, headers: &HeaderMap) -> Result<Option<Session>, F
     let Some(found) = centre.store().session(&token_hash).await? else {
         return Ok(None);
     };
-    let idle = Timestamp::now().duration_since(found.last_seen).unsigned_abs();
+    let idle = Timestamp::now()
+        .duration_since(found.last_seen)
+        .unsigned_abs();
     if !found.is_administrator || idle > IDLE {
         centre.store().end_session(&token_hash).await?;
         return Ok(None);
@@ -135,8 +141,11 @@ pub async fn required(State(centre): State<Centre>, request: Request, next: Next
     let is_first_run = matches!(centre.store().administrator_count().await, Ok(0));
     let place = match request.uri().path_and_query() {
         _ if is_first_run => "/setup".to_owned(),
-        Some(path) if request.method() == axum::http::Method::GET && !is_fragment(request.headers()) => {
-            let next: String = url::form_urlencoded::byte_serialize(path.as_str().as_bytes()).collect();
+        Some(path)
+            if request.method() == axum::http::Method::GET && !is_fragment(request.headers()) =>
+        {
+            let next: String =
+                url::form_urlencoded::byte_serialize(path.as_str().as_bytes()).collect();
             format!("/sign-in?next={next}")
         }
         _ => "/sign-in".to_owned(),

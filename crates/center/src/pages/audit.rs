@@ -36,7 +36,11 @@ pub struct Wanted {
 }
 
 /// `GET /audit`
-pub async fn show(page: Page, State(centre): State<Centre>, Query(wanted): Query<Wanted>) -> Result<Response, Failure> {
+pub async fn show(
+    page: Page,
+    State(centre): State<Centre>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Failure> {
     let found = centre.store().audit_log(wanted.before, PER_PAGE).await?;
     let t = page.t();
     let older = match found.len() >= PER_PAGE as usize {
@@ -51,10 +55,19 @@ pub async fn show(page: Page, State(centre): State<Centre>, Query(wanted): Query
                 at: page.moment(&line.at),
                 actor: line.actor,
                 // An action of an older version may have no words any more; then its name says it.
-                action: if t.has(&key) { t.get(&key) } else { line.action },
+                action: if t.has(&key) {
+                    t.get(&key)
+                } else {
+                    line.action
+                },
                 detail: line.detail,
             }
         })
         .collect();
-    html(&Audit { t, lines, older, page })
+    html(&Audit {
+        t,
+        lines,
+        older,
+        page,
+    })
 }

@@ -31,25 +31,50 @@ pub async fn list(page: Page, State(centre): State<Centre>) -> Result<Response, 
 }
 
 /// `POST /groups`
-pub async fn add(page: Page, State(centre): State<Centre>, posted: Posted) -> Result<Response, Failure> {
+pub async fn add(
+    page: Page,
+    State(centre): State<Centre>,
+    posted: Posted,
+) -> Result<Response, Failure> {
     let name = posted.fields.text("name");
     let result = centre.store().add_group(name).await.map(drop);
     finish(page, &centre, &posted, result, "group-added", name).await
 }
 
 /// `POST /groups/{id}`
-pub async fn rename(page: Page, State(centre): State<Centre>, Path(id): Path<GroupId>, posted: Posted) -> Result<Response, Failure> {
+pub async fn rename(
+    page: Page,
+    State(centre): State<Centre>,
+    Path(id): Path<GroupId>,
+    posted: Posted,
+) -> Result<Response, Failure> {
     let name = posted.fields.text("name");
     let result = centre.store().rename_group(id, name).await;
     finish(page, &centre, &posted, result, "group-renamed", name).await
 }
 
 /// `POST /groups/{id}/remove`
-pub async fn remove(page: Page, State(centre): State<Centre>, Path(id): Path<GroupId>, posted: Posted) -> Result<Response, Failure> {
+pub async fn remove(
+    page: Page,
+    State(centre): State<Centre>,
+    Path(id): Path<GroupId>,
+    posted: Posted,
+) -> Result<Response, Failure> {
     let groups = centre.store().groups().await?;
-    let group = groups.into_iter().find(|group| group.id == id).ok_or(Failure::NotFound)?;
+    let group = groups
+        .into_iter()
+        .find(|group| group.id == id)
+        .ok_or(Failure::NotFound)?;
     let result = centre.store().delete_group(id).await;
-    finish(page, &centre, &posted, result, "group-removed", &group.identifier).await
+    finish(
+        page,
+        &centre,
+        &posted,
+        result,
+        "group-removed",
+        &group.identifier,
+    )
+    .await
 }
 
 async fn finish(
@@ -62,7 +87,10 @@ async fn finish(
 ) -> Result<Response, Failure> {
     match result {
         Ok(()) => {
-            centre.store().audit(&posted.session.email, action, detail).await?;
+            centre
+                .store()
+                .audit(&posted.session.email, action, detail)
+                .await?;
             Ok(Redirect::to(&format!("/groups?done={action}")).into_response())
         }
         Err(error) => match fault_key(&error) {
@@ -79,5 +107,11 @@ async fn finish(
 async fn show(page: Page, centre: &Centre, error: Option<String>) -> Result<Response, Failure> {
     let groups = centre.store().groups().await?;
     let notified = centre.store().settings().await?.notify_groups;
-    html(&GroupsPage { t: page.t(), groups, notified, error, page })
+    html(&GroupsPage {
+        t: page.t(),
+        groups,
+        notified,
+        error,
+        page,
+    })
 }

@@ -54,13 +54,24 @@ struct Entry {
 pub async fn list(page: Page, State(centre): State<Centre>) -> Result<Response, Failure> {
     let updates = fetch(&centre).await?;
     let updates = updates.iter().map(|update| entry(&page, update)).collect();
-    html(&History { t: page.t(), updates, page })
+    html(&History {
+        t: page.t(),
+        updates,
+        page,
+    })
 }
 
 /// `GET /history/{update}`
-pub async fn show(page: Page, State(centre): State<Centre>, Path(number): Path<u64>) -> Result<Response, Failure> {
+pub async fn show(
+    page: Page,
+    State(centre): State<Centre>,
+    Path(number): Path<u64>,
+) -> Result<Response, Failure> {
     let updates = fetch(&centre).await?;
-    let update = updates.iter().find(|update| update.update == number).ok_or(Failure::NotFound)?;
+    let update = updates
+        .iter()
+        .find(|update| update.update == number)
+        .ok_or(Failure::NotFound)?;
     let t = page.t();
     html(&HistoryEntry {
         t,
@@ -100,6 +111,9 @@ fn entry(page: &Page, update: &UpdateSummary) -> Entry {
             .finished
             .map_or_else(dash, |at| page.took(&format::between(update.started, at))),
         blackout: update.blackout_ms.map_or_else(dash, |ms| page.took(&ms)),
-        reason: update.problem.as_ref().map(|problem| explain(t, problem).what),
+        reason: update
+            .problem
+            .as_ref()
+            .map(|problem| explain(t, problem).what),
     }
 }

@@ -56,7 +56,9 @@ pub async fn upload(
     let mut file = None;
     while let Some(part) = parts.next_field().await.map_err(malformed)? {
         match part.name() {
-            Some(TOKEN_FIELD) => is_confirmed |= session.confirms(&part.text().await.map_err(malformed)?),
+            Some(TOKEN_FIELD) => {
+                is_confirmed |= session.confirms(&part.text().await.map_err(malformed)?)
+            }
             _ if !is_confirmed => return Err(Failure::Forbidden),
             Some("deactivate") => deactivate = true,
             Some("file") => file = Some(part.bytes().await.map_err(malformed)?),
@@ -72,7 +74,11 @@ pub async fn upload(
 }
 
 /// `POST /users/import/now`
-pub async fn now(page: Page, State(centre): State<Centre>, posted: Posted) -> Result<Response, Failure> {
+pub async fn now(
+    page: Page,
+    State(centre): State<Centre>,
+    posted: Posted,
+) -> Result<Response, Failure> {
     let result = import::now(centre.store(), centre.engine()).await;
     finish(page, &centre, &posted.session, "users-imported", result).await
 }
@@ -87,16 +93,29 @@ async fn finish(
     let status = match &result {
         Ok(outcome) => {
             let detail = format!("added {}, changed {}", outcome.added, outcome.changed);
-            centre.store().audit(&session.email, action, &detail).await?;
+            centre
+                .store()
+                .audit(&session.email, action, &detail)
+                .await?;
             StatusCode::OK
         }
         Err(_) => StatusCode::UNPROCESSABLE_ENTITY,
     };
     let (outcome, failure, detail) = match result {
         Ok(outcome) => (Some(outcome), None, None),
-        Err(error) => (None, Some(error.key().to_owned()), error.detail().map(str::to_owned)),
+        Err(error) => (
+            None,
+            Some(error.key().to_owned()),
+            error.detail().map(str::to_owned),
+        ),
     };
-    let import = LastImport { at: Timestamp::now(), from_file: false, outcome, failure, detail };
+    let import = LastImport {
+        at: Timestamp::now(),
+        from_file: false,
+        outcome,
+        failure,
+        detail,
+    };
     let view = view(page.t(), &import);
     let answer = form(page, centre, Some(view)).await?;
     Ok((status, answer).into_response())
@@ -118,12 +137,19 @@ fn view(t: &Text, import: &LastImport) -> ResultView {
                 reason: t.get(&format!("import-row-{}", row.code)),
             })
             .collect(),
-        failure: import.failure.as_ref().map(|key| (t.get(key), import.detail.clone())),
+        failure: import
+            .failure
+            .as_ref()
+            .map(|key| (t.get(key), import.detail.clone())),
         counts: outcome,
     }
 }
 
-async fn form(page: Page, centre: &Centre, result: Option<ResultView>) -> Result<Response, Failure> {
+async fn form(
+    page: Page,
+    centre: &Centre,
+    result: Option<ResultView>,
+) -> Result<Response, Failure> {
     let t = page.t();
     let import = centre.store().settings().await?.import;
     let last = match &result {

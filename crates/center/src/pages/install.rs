@@ -53,9 +53,20 @@ pub struct Wanted {
 }
 
 /// `GET /updates/install`: the dry run.
-pub async fn confirm(page: Page, State(centre): State<Centre>, Query(wanted): Query<Wanted>) -> Result<Response, Failure> {
+pub async fn confirm(
+    page: Page,
+    State(centre): State<Centre>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Failure> {
     let insist = wanted.insist.is_some();
-    let answer = centre.ask(&Request::Plan { version: wanted.version }, PLAN_PATIENCE).await;
+    let answer = centre
+        .ask(
+            &Request::Plan {
+                version: wanted.version,
+            },
+            PLAN_PATIENCE,
+        )
+        .await;
     let t = page.t();
     match answer {
         Ok(Answer::Plan(plan)) => {
@@ -72,9 +83,21 @@ pub async fn confirm(page: Page, State(centre): State<Centre>, Query(wanted): Qu
                     .collect(),
                 needed: page.bytes(&plan.disk_needed),
                 free: page.bytes(&plan.disk_free),
-                obstacles: plan.obstacles.iter().map(|problem| explain(t, problem)).collect(),
+                obstacles: plan
+                    .obstacles
+                    .iter()
+                    .map(|problem| explain(t, problem))
+                    .collect(),
             };
-            html(&Install { t, version, insist, can_install, plan: Some(plan), problem: None, page })
+            html(&Install {
+                t,
+                version,
+                insist,
+                can_install,
+                plan: Some(plan),
+                problem: None,
+                page,
+            })
         }
         Ok(_) => Err(unexpected().into()),
         Err(problem) => refused(page, &problem),
@@ -82,7 +105,11 @@ pub async fn confirm(page: Page, State(centre): State<Centre>, Query(wanted): Qu
 }
 
 /// `POST /updates/install`
-pub async fn start(page: Page, State(centre): State<Centre>, posted: Posted) -> Result<Response, Failure> {
+pub async fn start(
+    page: Page,
+    State(centre): State<Centre>,
+    posted: Posted,
+) -> Result<Response, Failure> {
     let version = match posted.fields.optional("version") {
         None => None,
         Some(text) => match text.parse::<Version>() {
@@ -90,7 +117,9 @@ pub async fn start(page: Page, State(centre): State<Centre>, posted: Posted) -> 
             Err(error) => return Err(Failure::Malformed(error.to_string())),
         },
     };
-    let wanted = version.as_ref().map_or_else(|| "newest".to_owned(), ToString::to_string);
+    let wanted = version
+        .as_ref()
+        .map_or_else(|| "newest".to_owned(), ToString::to_string);
     let request = Request::Install {
         version,
         actor: posted.session.name.clone(),
@@ -99,7 +128,10 @@ pub async fn start(page: Page, State(centre): State<Centre>, posted: Posted) -> 
     match centre.ask(&request, START_PATIENCE).await {
         Ok(Answer::Started { update }) => {
             let detail = format!("{wanted} (update {update})");
-            centre.store().audit(&posted.session.email, "update-started", &detail).await?;
+            centre
+                .store()
+                .audit(&posted.session.email, "update-started", &detail)
+                .await?;
             Ok(Redirect::to("/updates").into_response())
         }
         Ok(_) => Err(unexpected().into()),

@@ -50,7 +50,8 @@ pub async fn stream(
         last: Sent::default(),
     };
     tokio::spawn(follower.follow());
-    Sse::new(ReceiverStream::new(receiver)).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+    Sse::new(ReceiverStream::new(receiver))
+        .keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
 }
 
 /// What the browser has been sent, so that nothing is sent twice.
@@ -98,7 +99,12 @@ impl Follower {
             match &state {
                 Err(_) => events = None,
                 Ok(state) if events.is_none() => {
-                    events = self.centre.engine().events(state.last_event, true).await.ok();
+                    events = self
+                        .centre
+                        .engine()
+                        .events(state.last_event, true)
+                        .await
+                        .ok();
                 }
                 Ok(_) => {}
             }
@@ -151,7 +157,11 @@ impl Follower {
         if self.shown.is_none() {
             return Next::More;
         }
-        let picture = Lost { t: Text::of(self.lang) }.render().unwrap_or_default();
+        let picture = Lost {
+            t: Text::of(self.lang),
+        }
+        .render()
+        .unwrap_or_default();
         self.picture(picture).await
     }
 
@@ -170,7 +180,11 @@ impl Follower {
     }
 
     async fn send(&self, name: &str, data: &str) -> Next {
-        match self.sender.send(Ok(Event::default().event(name).data(data))).await {
+        match self
+            .sender
+            .send(Ok(Event::default().event(name).data(data)))
+            .await
+        {
             Ok(()) => Next::More,
             Err(_) => Next::Done,
         }

@@ -20,7 +20,8 @@ use crate::store::users::parse_email;
 const PER_PAGE: u32 = 50;
 
 /// What a mail's HTML part may do in its frame: be read. Mails style themselves, so unlike our pages theirs may.
-const MAIL_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox";
+const MAIL_POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'; sandbox";
 
 #[derive(Template)]
 #[template(path = "notifications.html")]
@@ -78,11 +79,20 @@ pub struct Wanted {
 }
 
 /// `GET /notifications`
-pub async fn list(page: Page, State(centre): State<Centre>, Query(wanted): Query<Wanted>) -> Result<Response, Failure> {
+pub async fn list(
+    page: Page,
+    State(centre): State<Centre>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Failure> {
     show_list(page, &centre, wanted, None).await
 }
 
-async fn show_list(page: Page, centre: &Centre, wanted: Wanted, error: Option<String>) -> Result<Response, Failure> {
+async fn show_list(
+    page: Page,
+    centre: &Centre,
+    wanted: Wanted,
+    error: Option<String>,
+) -> Result<Response, Failure> {
     let store = centre.store();
     let filter = MailFilter {
         state: MailState::from_name(&wanted.state),
@@ -92,14 +102,29 @@ async fn show_list(page: Page, centre: &Centre, wanted: Wanted, error: Option<St
         limit: PER_PAGE,
     };
     let found = store.mails(&filter).await?;
-    let update = wanted.update.map(|update| update.to_string()).unwrap_or_default();
-    let kept = [("state", wanted.state.as_str()), ("search", &wanted.search), ("update", &update)];
+    let update = wanted
+        .update
+        .map(|update| update.to_string())
+        .unwrap_or_default();
+    let kept = [
+        ("state", wanted.state.as_str()),
+        ("search", &wanted.search),
+        ("update", &update),
+    ];
     let counts = store.mail_counts().await?;
     page::html(&Notifications {
         t: page.t(),
-        failed: if filter.state == Some(MailState::Failed) { counts.failed } else { 0 },
+        failed: if filter.state == Some(MailState::Failed) {
+            counts.failed
+        } else {
+            0
+        },
         paging: Paging::new("/notifications", &kept, wanted.page, PER_PAGE, found.total),
-        mails: found.items.into_iter().map(|mail| row(&page, mail)).collect(),
+        mails: found
+            .items
+            .into_iter()
+            .map(|mail| row(&page, mail))
+            .collect(),
         tabs: tabs(page.t(), counts, &wanted.state),
         state: wanted.state,
         search: wanted.search,
@@ -111,7 +136,11 @@ async fn show_list(page: Page, centre: &Centre, wanted: Wanted, error: Option<St
 }
 
 /// `GET /notifications/{id}`
-pub async fn show(page: Page, State(centre): State<Centre>, Path(id): Path<MailId>) -> Result<Response, Failure> {
+pub async fn show(
+    page: Page,
+    State(centre): State<Centre>,
+    Path(id): Path<MailId>,
+) -> Result<Response, Failure> {
     let mail = find(&centre, id).await?;
     let summary = mail.summary.clone();
     page::html(&Notification {
@@ -130,7 +159,10 @@ pub async fn show(page: Page, State(centre): State<Centre>, Path(id): Path<MailI
 }
 
 /// `GET /notifications/{id}/html`: the HTML part alone, for the frame on its page.
-pub async fn html_part(State(centre): State<Centre>, Path(id): Path<MailId>) -> Result<Response, Failure> {
+pub async fn html_part(
+    State(centre): State<Centre>,
+    Path(id): Path<MailId>,
+) -> Result<Response, Failure> {
     let mail = find(&centre, id).await?;
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
@@ -140,23 +172,40 @@ pub async fn html_part(State(centre): State<Centre>, Path(id): Path<MailId>) -> 
 }
 
 /// `POST /notifications/{id}/resend`
-pub async fn resend(State(centre): State<Centre>, Path(id): Path<MailId>, posted: Posted) -> Result<Response, Failure> {
+pub async fn resend(
+    State(centre): State<Centre>,
+    Path(id): Path<MailId>,
+    posted: Posted,
+) -> Result<Response, Failure> {
     let mail = find(&centre, id).await?;
     let sent = centre.store().resend(id).await?;
     let detail = format!("{} to {}", mail.summary.subject, mail.summary.recipient);
-    centre.store().audit(&posted.session.email, "mail-resent", &detail).await?;
+    centre
+        .store()
+        .audit(&posted.session.email, "mail-resent", &detail)
+        .await?;
     Ok(Redirect::to(&format!("/notifications/{sent}?done=mail-resent")).into_response())
 }
 
 /// `POST /notifications/resend-failed`: all of them, once the mail server is right again.
-pub async fn resend_failed(State(centre): State<Centre>, posted: Posted) -> Result<Response, Failure> {
+pub async fn resend_failed(
+    State(centre): State<Centre>,
+    posted: Posted,
+) -> Result<Response, Failure> {
     let count = centre.store().resend_failed().await?;
-    centre.store().audit(&posted.session.email, "mail-resent", &count.to_string()).await?;
+    centre
+        .store()
+        .audit(&posted.session.email, "mail-resent", &count.to_string())
+        .await?;
     Ok(Redirect::to(&format!("/notifications?done=mails-resent&count={count}")).into_response())
 }
 
 /// `POST /notifications/test`
-pub async fn test(page: Page, State(centre): State<Centre>, posted: Posted) -> Result<Response, Failure> {
+pub async fn test(
+    page: Page,
+    State(centre): State<Centre>,
+    posted: Posted,
+) -> Result<Response, Failure> {
     let to = posted.fields.text("to");
     if parse_email(to).is_err() {
         let error = page.t().get("fault-email-invalid");
@@ -166,7 +215,10 @@ pub async fn test(page: Page, State(centre): State<Centre>, posted: Posted) -> R
     let sent = mails::send_test(centre.store(), to, posted.session.lang)
         .await
         .map_err(|error| Failure::Internal(error.to_string()))?;
-    centre.store().audit(&posted.session.email, "test-mail-sent", to).await?;
+    centre
+        .store()
+        .audit(&posted.session.email, "test-mail-sent", to)
+        .await?;
     Ok(Redirect::to(&format!("/notifications/{sent}?done=mail-queued")).into_response())
 }
 

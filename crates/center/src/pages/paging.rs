@@ -21,7 +21,13 @@ impl Paging {
     }
 
     /// The page of a list with so many entries in all; `filter` is kept in the links.
-    pub fn new(path: &str, filter: &[(&str, &str)], page: Option<u32>, per_page: u32, total: u64) -> Paging {
+    pub fn new(
+        path: &str,
+        filter: &[(&str, &str)],
+        page: Option<u32>,
+        per_page: u32,
+        total: u64,
+    ) -> Paging {
         let page = page.unwrap_or(1).max(1);
         let offset = u64::from(Paging::offset(Some(page), per_page));
         let last = (offset + u64::from(per_page)).min(total);
@@ -47,10 +53,22 @@ mod tests {
 
     #[test]
     fn the_links_keep_what_was_searched_for() {
-        let paging = Paging::new("/users", &[("search", "š & co"), ("group", "")], Some(2), 50, 120);
+        let paging = Paging::new(
+            "/users",
+            &[("search", "š & co"), ("group", "")],
+            Some(2),
+            50,
+            120,
+        );
         assert_eq!((paging.first, paging.last), (51, 100));
-        assert_eq!(paging.after.as_deref(), Some("/users?search=%C5%A1+%26+co&page=3"));
-        assert_eq!(paging.before.as_deref(), Some("/users?search=%C5%A1+%26+co&page=1"));
+        assert_eq!(
+            paging.after.as_deref(),
+            Some("/users?search=%C5%A1+%26+co&page=3")
+        );
+        assert_eq!(
+            paging.before.as_deref(),
+            Some("/users?search=%C5%A1+%26+co&page=1")
+        );
         assert!(Paging::new("/users", &[], None, 50, 0).after.is_none());
     }
 }

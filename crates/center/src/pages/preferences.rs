@@ -1,9 +1,9 @@
 //! Language and theme, for this browser; the language also for the user who is signed in.
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderValue, header};
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
-use axum::Extension;
 use obnova_text::Lang;
 
 use crate::app::Centre;
@@ -27,15 +27,26 @@ pub async fn save(
             centre.store().set_user_language(session.user, lang).await?;
         }
     }
-    if let Some(theme) = ["auto", "light", "dark"].into_iter().find(|theme| *theme == fields.text("theme")) {
+    if let Some(theme) = ["auto", "light", "dark"]
+        .into_iter()
+        .find(|theme| *theme == fields.text("theme"))
+    {
         cookies.push(cookie(&centre, THEME_COOKIE, theme)?);
     }
     let cookies = AppendHeaders(cookies.into_iter().map(|value| (header::SET_COOKIE, value)));
-    Ok((cookies, Redirect::to(local(fields.text("back")).unwrap_or("/"))).into_response())
+    Ok((
+        cookies,
+        Redirect::to(local(fields.text("back")).unwrap_or("/")),
+    )
+        .into_response())
 }
 
 fn cookie(centre: &Centre, name: &str, value: &str) -> Result<HeaderValue, Failure> {
-    let secure = if centre.secure_cookies() { "; Secure" } else { "" };
+    let secure = if centre.secure_cookies() {
+        "; Secure"
+    } else {
+        ""
+    };
     HeaderValue::from_str(&format!(
         "{name}={value}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}"
     ))
@@ -58,7 +69,13 @@ mod tests {
     #[test]
     fn only_places_of_ours_are_gone_back_to() {
         assert_eq!(local("/users?page=2"), Some("/users?page=2"));
-        for place in ["//evil.example", "https://evil.example", "/\\evil.example", "", "/a\r\nb"] {
+        for place in [
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "",
+            "/a\r\nb",
+        ] {
             assert_eq!(local(place), None, "{place:?}");
         }
     }

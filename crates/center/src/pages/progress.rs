@@ -33,7 +33,10 @@ struct Bar {
 impl Steps {
     /// The steps as they stand.
     pub fn new(t: &Text, steps: &[StepState], progress: Option<&Progress>) -> Steps {
-        let steps = steps.iter().map(|step| step_view(t, step, progress)).collect();
+        let steps = steps
+            .iter()
+            .map(|step| step_view(t, step, progress))
+            .collect();
         Steps { steps }
     }
 
@@ -49,11 +52,13 @@ fn step_view(t: &Text, step: &StepState, progress: Option<&Progress>) -> StepVie
         name: format::step(t, &step.step),
         class: class(step.status),
         status: t.get(&format!("status-{}", class(step.status))),
-        took: step.took_ms.filter(|_| step.status != StepStatus::Waiting).map(|ms| match is_moving {
-            // While it runs, tenths of a second would only flicker.
-            true => format::took(ms / 1000 * 1000, t.lang()),
-            false => format::took(ms, t.lang()),
-        }),
+        took: step
+            .took_ms
+            .filter(|_| step.status != StepStatus::Waiting)
+            .map(|ms| match is_moving {
+                true => format::running(ms, t.lang()),
+                false => format::took(ms, t.lang()),
+            }),
         bar: progress
             .filter(|progress| is_moving && progress.step == step.step)
             .map(|progress| bar(t, progress)),
@@ -119,7 +124,11 @@ impl Live {
             Phase::RollingBack(running) => (running, "progress-rolling-back"),
         };
         let total = running.steps.len();
-        let done = running.steps.iter().filter(|step| step.status == StepStatus::Done).count();
+        let done = running
+            .steps
+            .iter()
+            .filter(|step| step.status == StepStatus::Done)
+            .count();
         let (from, to) = (running.from.to_string(), running.to.to_string());
         let args = [
             ("from", from.as_str()),
@@ -127,7 +136,7 @@ impl Live {
             ("actor", running.actor.as_str()),
             ("name", state.name.as_str()),
         ];
-        let elapsed = format::between(running.started, Timestamp::now()) / 1000 * 1000;
+        let elapsed = format::between(running.started, Timestamp::now());
         Some(Live {
             title: t.with(key, &args),
             lead: t.with(&format!("{key}-lead"), &args),
@@ -135,7 +144,7 @@ impl Live {
             steps: Steps::new(t, &running.steps, running.progress.as_ref()).html(),
             done,
             total,
-            elapsed: format::took(elapsed, t.lang()),
+            elapsed: format::running(elapsed, t.lang()),
             problem: running.problem.as_ref().map(|problem| explain(t, problem)),
             said: said(t, running),
             t,
@@ -170,5 +179,8 @@ fn said(t: &Text, running: &Running) -> String {
         StepStatus::Undoing => "progress-said-undo",
         _ => "progress-said",
     };
-    t.with(key, &[("number", &number), ("total", &total), ("step", &name)])
+    t.with(
+        key,
+        &[("number", &number), ("total", &total), ("step", &name)],
+    )
 }

@@ -32,7 +32,11 @@ struct ReportPage {
 }
 
 /// `GET /updates/report/{update}`
-pub async fn show(page: Page, State(centre): State<Centre>, Path(update): Path<u64>) -> Result<Response, Failure> {
+pub async fn show(
+    page: Page,
+    State(centre): State<Centre>,
+    Path(update): Path<u64>,
+) -> Result<Response, Failure> {
     let report = fetch(&centre, update).await?;
     let t = page.t();
     let problem = report
@@ -52,11 +56,21 @@ pub async fn show(page: Page, State(centre): State<Centre>, Path(update): Path<u
 }
 
 /// `GET /updates/report/{update}/download`
-pub async fn download(State(centre): State<Centre>, Path(update): Path<u64>) -> Result<Response, Failure> {
+pub async fn download(
+    State(centre): State<Centre>,
+    Path(update): Path<u64>,
+) -> Result<Response, Failure> {
     let report = fetch(&centre, update).await?;
-    let product: String = report.product.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').collect();
+    let product: String = report
+        .product
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || *c == '-')
+        .collect();
     let headers = [
-        (header::CONTENT_TYPE, "application/json; charset=utf-8".to_owned()),
+        (
+            header::CONTENT_TYPE,
+            "application/json; charset=utf-8".to_owned(),
+        ),
         (
             header::CONTENT_DISPOSITION,
             format!("attachment; filename=\"obnova-report-{product}-{update}.json\""),
@@ -66,14 +80,27 @@ pub async fn download(State(centre): State<Centre>, Path(update): Path<u64>) -> 
 }
 
 /// `POST /updates/report/{update}/send`
-pub async fn send(State(centre): State<Centre>, Path(update): Path<u64>, posted: Posted) -> Result<Response, Failure> {
+pub async fn send(
+    State(centre): State<Centre>,
+    Path(update): Path<u64>,
+    posted: Posted,
+) -> Result<Response, Failure> {
     let report = fetch(&centre, update).await?;
     let store = centre.store();
-    let user = store.user(posted.session.user).await?.ok_or(Failure::Forbidden)?;
+    let user = store
+        .user(posted.session.user)
+        .await?
+        .ok_or(Failure::Forbidden)?;
     match mails::send_report(store, &report, &user).await {
         Ok(_) => {
             let to = report.support_email.as_deref().unwrap_or_default();
-            store.audit(&user.email, "report-sent", &format!("update {update} to {to}")).await?;
+            store
+                .audit(
+                    &user.email,
+                    "report-sent",
+                    &format!("update {update} to {to}"),
+                )
+                .await?;
             Ok(Redirect::to(&format!("/updates/report/{update}?done=report-sent")).into_response())
         }
         Err(MailError::NoAddress) => Err(Failure::Malformed("no support address".into())),
@@ -82,10 +109,20 @@ pub async fn send(State(centre): State<Centre>, Path(update): Path<u64>, posted:
 }
 
 async fn fetch(centre: &Centre, update: u64) -> Result<Box<Report>, Failure> {
-    match centre.ask(&Request::Report { update: Some(update) }, PATIENCE).await {
+    match centre
+        .ask(
+            &Request::Report {
+                update: Some(update),
+            },
+            PATIENCE,
+        )
+        .await
+    {
         Ok(Answer::Report(report)) => Ok(report),
         Ok(_) => Err(unexpected().into()),
-        Err(problem) if problem.code == obnova_engine::problem::UNKNOWN_UPDATE => Err(Failure::NotFound),
+        Err(problem) if problem.code == obnova_engine::problem::UNKNOWN_UPDATE => {
+            Err(Failure::NotFound)
+        }
         Err(problem) => Err(problem.into()),
     }
 }

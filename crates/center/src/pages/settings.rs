@@ -7,7 +7,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use lettre::message::Mailbox;
+
 use obnova_engine::api::{self, Answer, HoldLimits, Request};
 use obnova_text::Text;
 
@@ -15,6 +15,7 @@ use crate::app::{Centre, unexpected};
 use crate::error::Failure;
 use crate::explain::{Explained, explain};
 use crate::form::{Fields, Posted};
+use crate::mails::sender_is_valid;
 use crate::page::{Page, html};
 use crate::store::settings::{CenterSettings, Secret, SmtpSecurity};
 
@@ -59,12 +60,27 @@ pub async fn show(page: Page, State(centre): State<Centre>) -> Result<Response, 
 }
 
 /// `POST /settings`
-pub async fn save(page: Page, State(centre): State<Centre>, posted: Posted) -> Result<Response, Failure> {
+pub async fn save(
+    page: Page,
+    State(centre): State<Centre>,
+    posted: Posted,
+) -> Result<Response, Failure> {
     let t = page.t();
     let fields = &posted.fields;
-    let known = centre.store().groups().await?.into_iter().map(|group| group.identifier).collect::<Vec<_>>();
+    let known = centre
+        .store()
+        .groups()
+        .await?
+        .into_iter()
+        .map(|group| group.identifier)
+        .collect::<Vec<_>>();
     let mut faults = Vec::new();
-    let settings = read(centre.store().settings().await?, fields, &known, &mut faults);
+    let settings = read(
+        centre.store().settings().await?,
+        fields,
+        &known,
+        &mut faults,
+    );
     let engine = match fields.ticked("has_engine") {
         true => Some(read_engine(fields, &mut faults)),
         false => None,
@@ -77,7 +93,10 @@ pub async fn save(page: Page, State(centre): State<Centre>, posted: Posted) -> R
             faults.push(explain(t, &problem).what);
         } else {
             centre.store().save_settings(&settings).await?;
-            centre.store().audit(&posted.session.email, "settings-changed", "").await?;
+            centre
+                .store()
+                .audit(&posted.session.email, "settings-changed", "")
+                .await?;
             return Ok(Redirect::to("/settings?done=settings-saved").into_response());
         }
     }
@@ -97,14 +116,22 @@ async fn engine_settings(centre: &Centre) -> Result<api::Settings, api::Problem>
 }
 
 async fn configure(centre: &Centre, wanted: &api::Settings) -> Result<(), api::Problem> {
-    match centre.ask(&Request::Configure(wanted.clone()), PATIENCE).await? {
+    match centre
+        .ask(&Request::Configure(wanted.clone()), PATIENCE)
+        .await?
+    {
         Answer::Settings(_) => Ok(()),
         _ => Err(unexpected()),
     }
 }
 
 /// The settings as the form has them; a secret left empty stays as it was.
-fn read(before: CenterSettings, fields: &Fields, known: &[String], faults: &mut Vec<&'static str>) -> CenterSettings {
+fn read(
+    before: CenterSettings,
+    fields: &Fields,
+    known: &[String],
+    faults: &mut Vec<&'static str>,
+) -> CenterSettings {
     let mut settings = before;
     settings.notify_groups = fields.all("notify_groups");
     settings.notify_groups.retain(|name| known.contains(name));
@@ -114,7 +141,7 @@ fn read(before: CenterSettings, fields: &Fields, known: &[String], faults: &mut 
         faults.push("fault-public-url");
     }
     settings.mail_from = fields.text("mail_from").to_owned();
-    if !settings.mail_from.is_empty() && settings.mail_from.parse::<Mailbox>().is_err() {
+    if !settings.mail_from.is_empty() && !sender_is_valid(&settings.mail_from) {
         faults.push("fault-mail-from");
     }
     let smtp = &mut settings.smtp;
@@ -129,7 +156,9 @@ fn read(before: CenterSettings, fields: &Fields, known: &[String], faults: &mut 
     settings.import.enabled = fields.ticked("import_enabled");
     settings.import.query = fields.text("import_query").to_owned();
     secret(&mut settings.import.database_url, fields, "import_url");
-    if settings.import.enabled && (settings.import.query.is_empty() || settings.import.database_url.is_empty()) {
+    if settings.import.enabled
+        && (settings.import.query.is_empty() || settings.import.database_url.is_empty())
+    {
         faults.push("fault-import-incomplete");
     }
     settings
@@ -170,7 +199,8 @@ fn read_engine(fields: &Fields, faults: &mut Vec<&'static str>) -> api::Settings
 }
 
 fn is_web_address(text: &str) -> bool {
-    url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    url::Url::parse(text)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
 }
 
 fn security_name(security: SmtpSecurity) -> &'static str {
@@ -210,5 +240,13 @@ async fn form(
         Ok(engine) => (Some(engine), None),
         Err(problem) => (None, Some(explain(t, &problem))),
     };
-    html(&SettingsPage { t, settings, groups, engine, engine_problem, faults, page })
+    html(&SettingsPage {
+        t,
+        settings,
+        groups,
+        engine,
+        engine_problem,
+        faults,
+        page,
+    })
 }

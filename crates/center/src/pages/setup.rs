@@ -107,7 +107,12 @@ fn is_the_code(centre: &Centre, typed: &str) -> bool {
     !code.is_empty() && Sha256::digest(code) == Sha256::digest(typed.to_lowercase())
 }
 
-fn form(page: Page, centre: &Centre, fields: &Fields, error: Option<String>) -> Result<Response, Failure> {
+fn form(
+    page: Page,
+    centre: &Centre,
+    fields: &Fields,
+    error: Option<String>,
+) -> Result<Response, Failure> {
     html(&Setup {
         t: page.t(),
         code: fields.text("code").to_owned(),

@@ -34,7 +34,11 @@ pub struct Next {
 }
 
 /// `GET /sign-in`
-pub async fn show(page: Page, State(centre): State<Centre>, Query(query): Query<Next>) -> Result<Response, Failure> {
+pub async fn show(
+    page: Page,
+    State(centre): State<Centre>,
+    Query(query): Query<Next>,
+) -> Result<Response, Failure> {
     let next = query.next.as_deref().and_then(local).unwrap_or("/updates");
     if page.session.is_some() {
         return Ok(Redirect::to(next).into_response());
@@ -63,14 +67,23 @@ pub async fn sign_in(
     let t = page.t();
     let old_session = page.session.clone();
     let refuse = |status, error| {
-        let page = SignIn { t, next: next.clone(), email: email.clone(), error: Some(error), page };
+        let page = SignIn {
+            t,
+            next: next.clone(),
+            email: email.clone(),
+            error: Some(error),
+            page,
+        };
         Ok((status, html(&page)?).into_response())
     };
     let store = centre.store();
     let Some(attempt) = Attempt::begin(store, &email, peer.ip()).await? else {
         tracing::warn!(address = %peer.ip(), "sign-ins from {} or for one account are refused for a while", peer.ip());
         let minutes = (auth::WINDOW.as_secs() / 60).to_string();
-        return refuse(StatusCode::TOO_MANY_REQUESTS, t.with("sign-in-wait", &[("minutes", &minutes)]));
+        return refuse(
+            StatusCode::TOO_MANY_REQUESTS,
+            t.with("sign-in-wait", &[("minutes", &minutes)]),
+        );
     };
     let (user, hash) = match store.user_by_email(&email).await? {
         Some((user, hash)) => (Some(user), hash),
@@ -86,13 +99,22 @@ pub async fn sign_in(
         old.end(store).await?;
     }
     let cookie = session::begin(&centre, &user).await?;
-    store.audit(&user.email, "signed-in", &peer.ip().to_string()).await?;
+    store
+        .audit(&user.email, "signed-in", &peer.ip().to_string())
+        .await?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response())
 }
 
 /// `POST /sign-out`
 pub async fn sign_out(State(centre): State<Centre>, posted: Posted) -> Result<Response, Failure> {
     posted.session.end(centre.store()).await?;
-    centre.store().audit(&posted.session.email, "signed-out", "").await?;
-    Ok(([(header::SET_COOKIE, session::no_cookie(&centre)?)], Redirect::to("/sign-in")).into_response())
+    centre
+        .store()
+        .audit(&posted.session.email, "signed-out", "")
+        .await?;
+    Ok((
+        [(header::SET_COOKIE, session::no_cookie(&centre)?)],
+        Redirect::to("/sign-in"),
+    )
+        .into_response())
 }

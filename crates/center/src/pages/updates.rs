@@ -134,11 +134,20 @@ pub async fn show(
         }
         false => part(&page, &state, true, None).render()?,
     };
-    html(&Updates { t, offer, verdict, page })
+    html(&Updates {
+        t,
+        offer,
+        verdict,
+        page,
+    })
 }
 
 /// `GET /updates/offer`: asks the repository now.
-pub async fn offer(page: Page, State(centre): State<Centre>, headers: HeaderMap) -> Result<Response, Failure> {
+pub async fn offer(
+    page: Page,
+    State(centre): State<Centre>,
+    headers: HeaderMap,
+) -> Result<Response, Failure> {
     if !is_fragment(&headers) {
         return Ok(Redirect::to("/updates?check=now").into_response());
     }
@@ -153,9 +162,15 @@ pub async fn offer(page: Page, State(centre): State<Centre>, headers: HeaderMap)
 /// `POST /updates/seen`: the window about an update's end was closed.
 pub async fn seen(State(centre): State<Centre>, posted: Posted) -> Result<Response, Failure> {
     let update: u64 = posted.fields.text("update").parse().unwrap_or(0);
-    let secure = if centre.secure_cookies() { "; Secure" } else { "" };
-    let text = format!("{SEEN_COOKIE}={update}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}");
-    let cookie = HeaderValue::from_str(&text).map_err(|error| Failure::Internal(error.to_string()))?;
+    let secure = if centre.secure_cookies() {
+        "; Secure"
+    } else {
+        ""
+    };
+    let text =
+        format!("{SEEN_COOKIE}={update}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}");
+    let cookie =
+        HeaderValue::from_str(&text).map_err(|error| Failure::Internal(error.to_string()))?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/updates")).into_response())
 }
 
@@ -177,14 +192,19 @@ fn running_number(phase: &Phase) -> u64 {
 fn found(t: &Text, state: &api::State) -> String {
     match &state.check {
         Some(check) if check.problem.is_some() => t.get("updates-check-failed"),
-        Some(api::Check { offer: Some(offer), .. }) => {
-            t.with("updates-found", &[("version", &offer.version.to_string())])
-        }
+        Some(api::Check {
+            offer: Some(offer), ..
+        }) => t.with("updates-found", &[("version", &offer.version.to_string())]),
         _ => t.get("updates-nothing-newer"),
     }
 }
 
-fn part<'a>(page: &'a Page, state: &api::State, checking: bool, found: Option<String>) -> OfferPart<'a> {
+fn part<'a>(
+    page: &'a Page,
+    state: &api::State,
+    checking: bool,
+    found: Option<String>,
+) -> OfferPart<'a> {
     let t = page.t();
     let check = state.check.as_ref();
     OfferPart {
@@ -197,7 +217,9 @@ fn part<'a>(page: &'a Page, state: &api::State, checking: bool, found: Option<St
         check_problem: check
             .and_then(|check| check.problem.as_ref())
             .map(|problem| explain(t, problem)),
-        offer: check.and_then(|check| check.offer.as_ref()).map(|offer| offer_view(page, offer)),
+        offer: check
+            .and_then(|check| check.offer.as_ref())
+            .map(|offer| offer_view(page, offer)),
         expires_soon: check
             .and_then(|check| check.metadata_expires)
             .filter(|at| format::between(Timestamp::now(), *at) < NEWS)
@@ -216,9 +238,17 @@ fn offer_view(page: &Page, offer: &api::Offer) -> OfferView {
             _ => offer.route.iter().map(ToString::to_string).collect(),
         },
         download: (offer.download_bytes > 0).then(|| page.bytes(&offer.download_bytes)),
-        obstacles: offer.obstacles.iter().map(|problem| explain(t, problem)).collect(),
+        obstacles: offer
+            .obstacles
+            .iter()
+            .map(|problem| explain(t, problem))
+            .collect(),
         may_insist: offer.may_insist && !offer.obstacles.is_empty(),
-        notes: offer.notes.iter().map(|note| note_view(page, note)).collect(),
+        notes: offer
+            .notes
+            .iter()
+            .map(|note| note_view(page, note))
+            .collect(),
     }
 }
 
@@ -235,7 +265,9 @@ fn note_view(page: &Page, note: &api::ReleaseNotes) -> NoteView {
 /// How the newest update ended, while that is news in this browser.
 fn news(t: &Text, state: &api::State, headers: &HeaderMap) -> Option<Verdict> {
     let update = state.last_update.as_ref()?;
-    let seen: u64 = cookie(headers, SEEN_COOKIE).and_then(|value| value.parse().ok()).unwrap_or(0);
+    let seen: u64 = cookie(headers, SEEN_COOKIE)
+        .and_then(|value| value.parse().ok())
+        .unwrap_or(0);
     let ended = update.finished?;
     if update.update <= seen || format::between(ended, Timestamp::now()) > NEWS {
         return None;

@@ -86,7 +86,11 @@ pub struct Wanted {
 }
 
 /// `GET /users`
-pub async fn list(page: Page, State(centre): State<Centre>, Query(wanted): Query<Wanted>) -> Result<Response, Failure> {
+pub async fn list(
+    page: Page,
+    State(centre): State<Centre>,
+    Query(wanted): Query<Wanted>,
+) -> Result<Response, Failure> {
     let store = centre.store();
     let group = wanted.group.parse().ok();
     let filter = UserFilter {
@@ -114,18 +118,33 @@ pub async fn list(page: Page, State(centre): State<Centre>, Query(wanted): Query
         PER_PAGE,
         found.total,
     );
-    html(&UsersPage { t: page.t(), search: wanted.search, group, groups, users, paging, page })
+    html(&UsersPage {
+        t: page.t(),
+        search: wanted.search,
+        group,
+        groups,
+        users,
+        paging,
+        page,
+    })
 }
 
 /// `GET /users/new`
 pub async fn new(page: Page, State(centre): State<Centre>) -> Result<Response, Failure> {
     let mut fields = Fields::default();
-    fields.set("language", centre.store().settings().await?.default_language.tag());
+    fields.set(
+        "language",
+        centre.store().settings().await?.default_language.tag(),
+    );
     form(page, &centre, None, &fields, None).await
 }
 
 /// `POST /users`
-pub async fn add(page: Page, State(centre): State<Centre>, posted: Posted) -> Result<Response, Failure> {
+pub async fn add(
+    page: Page,
+    State(centre): State<Centre>,
+    posted: Posted,
+) -> Result<Response, Failure> {
     let fields = &posted.fields;
     let has_password = !fields.raw("password").is_empty();
     if has_password && let Some(key) = password_fault(fields) {
@@ -141,19 +160,30 @@ pub async fn add(page: Page, State(centre): State<Centre>, posted: Posted) -> Re
         store.set_password_hash(id, Some(&hash)).await?;
     }
     store.set_groups_of(id, &group_ids(fields)).await?;
-    store.audit(&posted.session.email, "user-added", fields.text("email")).await?;
+    store
+        .audit(&posted.session.email, "user-added", fields.text("email"))
+        .await?;
     Ok(Redirect::to("/users?done=user-added").into_response())
 }
 
 /// `GET /users/{id}`
-pub async fn edit(page: Page, State(centre): State<Centre>, Path(id): Path<UserId>) -> Result<Response, Failure> {
+pub async fn edit(
+    page: Page,
+    State(centre): State<Centre>,
+    Path(id): Path<UserId>,
+) -> Result<Response, Failure> {
     let user = find(&centre, id).await?;
     let fields = filled(&centre, &user).await?;
     form(page, &centre, Some(user), &fields, None).await
 }
 
 /// `POST /users/{id}`
-pub async fn change(page: Page, State(centre): State<Centre>, Path(id): Path<UserId>, posted: Posted) -> Result<Response, Failure> {
+pub async fn change(
+    page: Page,
+    State(centre): State<Centre>,
+    Path(id): Path<UserId>,
+    posted: Posted,
+) -> Result<Response, Failure> {
     let user = find(&centre, id).await?;
     let fields = &posted.fields;
     let store = centre.store();
@@ -168,7 +198,9 @@ pub async fn change(page: Page, State(centre): State<Centre>, Path(id): Path<Use
     if let Err(error) = changed.await {
         return fault(page, &centre, Some(user), fields, error).await;
     }
-    store.audit(&posted.session.email, "user-changed", &user.email).await?;
+    store
+        .audit(&posted.session.email, "user-changed", &user.email)
+        .await?;
     Ok(Redirect::to("/users?done=user-changed").into_response())
 }
 
@@ -187,7 +219,10 @@ pub async fn set_password(
     }
     let hash = auth::hash(fields.raw("password").to_owned()).await?;
     centre.store().set_password_hash(id, Some(&hash)).await?;
-    centre.store().audit(&posted.session.email, "password-set", &user.email).await?;
+    centre
+        .store()
+        .audit(&posted.session.email, "password-set", &user.email)
+        .await?;
     let place = match id == posted.session.user {
         true => "/sign-in".to_owned(),
         false => format!("/users/{id}?done=password-set"),
@@ -196,17 +231,33 @@ pub async fn set_password(
 }
 
 /// `GET /users/{id}/remove`
-pub async fn confirm_removal(page: Page, State(centre): State<Centre>, Path(id): Path<UserId>) -> Result<Response, Failure> {
+pub async fn confirm_removal(
+    page: Page,
+    State(centre): State<Centre>,
+    Path(id): Path<UserId>,
+) -> Result<Response, Failure> {
     let user = find(&centre, id).await?;
-    html(&RemovePage { t: page.t(), user, page })
+    html(&RemovePage {
+        t: page.t(),
+        user,
+        page,
+    })
 }
 
 /// `POST /users/{id}/remove`
-pub async fn remove(page: Page, State(centre): State<Centre>, Path(id): Path<UserId>, posted: Posted) -> Result<Response, Failure> {
+pub async fn remove(
+    page: Page,
+    State(centre): State<Centre>,
+    Path(id): Path<UserId>,
+    posted: Posted,
+) -> Result<Response, Failure> {
     let user = find(&centre, id).await?;
     match centre.store().delete_user(id).await {
         Ok(()) => {
-            centre.store().audit(&posted.session.email, "user-removed", &user.email).await?;
+            centre
+                .store()
+                .audit(&posted.session.email, "user-removed", &user.email)
+                .await?;
             Ok(Redirect::to("/users?done=user-removed").into_response())
         }
         Err(error) => match fault_key(&error) {
@@ -260,29 +311,55 @@ fn data(fields: &Fields) -> UserData {
 }
 
 fn group_ids(fields: &Fields) -> Vec<GroupId> {
-    fields.all("groups").iter().filter_map(|id| id.parse().ok()).collect()
+    fields
+        .all("groups")
+        .iter()
+        .filter_map(|id| id.parse().ok())
+        .collect()
 }
 
-async fn fault(page: Page, centre: &Centre, user: Option<User>, fields: &Fields, error: StoreError) -> Result<Response, Failure> {
+async fn fault(
+    page: Page,
+    centre: &Centre,
+    user: Option<User>,
+    fields: &Fields,
+    error: StoreError,
+) -> Result<Response, Failure> {
     match fault_key(&error) {
         Some(key) => refuse(page, centre, user, fields, key).await,
         None => Err(error.into()),
     }
 }
 
-async fn refuse(page: Page, centre: &Centre, user: Option<User>, fields: &Fields, key: &str) -> Result<Response, Failure> {
+async fn refuse(
+    page: Page,
+    centre: &Centre,
+    user: Option<User>,
+    fields: &Fields,
+    key: &str,
+) -> Result<Response, Failure> {
     let error = page.t().get(key);
     let answer = form(page, centre, user, fields, Some(error)).await?;
     Ok((StatusCode::UNPROCESSABLE_ENTITY, answer).into_response())
 }
 
-async fn form(page: Page, centre: &Centre, user: Option<User>, fields: &Fields, error: Option<String>) -> Result<Response, Failure> {
+async fn form(
+    page: Page,
+    centre: &Centre,
+    user: Option<User>,
+    fields: &Fields,
+    error: Option<String>,
+) -> Result<Response, Failure> {
     let ticked = group_ids(fields);
     let groups = centre.store().groups().await?;
     let groups = groups
         .into_iter()
         .filter(|group| !group.is_everyone())
-        .map(|group| Choice { id: group.id, ticked: ticked.contains(&group.id), name: group.identifier })
+        .map(|group| Choice {
+            id: group.id,
+            ticked: ticked.contains(&group.id),
+            name: group.identifier,
+        })
         .collect();
     let me = page.session.as_ref().map(|session| session.user);
     html(&UserPage {
@@ -294,7 +371,9 @@ async fn form(page: Page, centre: &Centre, user: Option<User>, fields: &Fields, 
         groups,
         error,
         is_self: user.as_ref().is_some_and(|user| Some(user.id) == me),
-        is_imported: user.as_ref().is_some_and(|user| user.source == Source::Import),
+        is_imported: user
+            .as_ref()
+            .is_some_and(|user| user.source == Source::Import),
         user,
         page,
     })

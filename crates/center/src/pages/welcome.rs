@@ -42,7 +42,9 @@ pub async fn show(page: Page) -> Result<Response, Failure> {
     html(&Welcome {
         t,
         version: known.map(|state| state.installed.to_string()),
-        application: known.and_then(|state| state.public_address.as_deref()).and_then(web_address),
+        application: known
+            .and_then(|state| state.public_address.as_deref())
+            .and_then(web_address),
         state: Standing {
             tag,
             label: t.get(&format!("state-{key}")),

@@ -17,8 +17,20 @@ use tokio::sync::watch;
 
 /// The steps of an update, as the real engine names them.
 pub const STEPS: [&str; 14] = [
-    "check", "download", "announce", "hold", "stop", "protect_database", "protect_files", "migrate", "switch", "start", "verify",
-    "release_traffic", "commit", "clean",
+    "check",
+    "download",
+    "announce",
+    "hold",
+    "stop",
+    "protect_database",
+    "protect_files",
+    "migrate",
+    "switch",
+    "start",
+    "verify",
+    "release_traffic",
+    "commit",
+    "clean",
 ];
 
 /// What the engine knows and what it was asked.
@@ -58,7 +70,11 @@ impl Engine {
         let listener = UnixListener::bind(path).unwrap();
         let facts = Arc::new(Mutex::new(facts()));
         let (count, counted) = watch::channel(0);
-        let shared = Shared { facts: facts.clone(), count: count.clone(), counted };
+        let shared = Shared {
+            facts: facts.clone(),
+            count: count.clone(),
+            counted,
+        };
         let task = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(shared.clone().serve(stream));
@@ -93,7 +109,9 @@ impl Shared {
             return;
         }
         let answer = match serde_json::from_str(&line) {
-            Ok(Request::Events { after, follow }) => return self.events(after, follow, &mut write).await,
+            Ok(Request::Events { after, follow }) => {
+                return self.events(after, follow, &mut write).await;
+            }
             Ok(request) => self.answer(request),
             Err(error) => Answer::Problem(Problem::new(problem::BAD_REQUEST).detail(error)),
         };
@@ -116,11 +134,17 @@ impl Shared {
                 Answer::State(Box::new(facts.state.clone()))
             }
             Request::Plan { version } => plan(&facts, version),
-            Request::Install { version, actor, insist } => {
+            Request::Install {
+                version,
+                actor,
+                insist,
+            } => {
                 drop(facts);
                 self.install(version, actor, insist)
             }
-            Request::History => Answer::History { updates: facts.history.clone() },
+            Request::History => Answer::History {
+                updates: facts.history.clone(),
+            },
             Request::Report { update } => report(&facts, update),
             Request::Settings => Answer::Settings(facts.settings.clone()),
             Request::Configure(settings) => {
@@ -131,10 +155,21 @@ impl Shared {
         }
     }
 
-    async fn events(mut self, mut after: u64, follow: bool, write: &mut tokio::net::unix::OwnedWriteHalf) {
+    async fn events(
+        mut self,
+        mut after: u64,
+        follow: bool,
+        write: &mut tokio::net::unix::OwnedWriteHalf,
+    ) {
         loop {
             self.counted.mark_unchanged();
-            let new: Vec<Event> = self.facts().events.iter().filter(|event| event.number > after).cloned().collect();
+            let new: Vec<Event> = self
+                .facts()
+                .events
+                .iter()
+                .filter(|event| event.number > after)
+                .cloned()
+                .collect();
             for event in new {
                 after = event.number;
                 let mut line = serde_json::to_vec(&Line::Event(event)).unwrap();
@@ -151,8 +186,15 @@ impl Shared {
 
     fn install(&self, version: Option<Version>, actor: String, insist: bool) -> Answer {
         let mut facts = self.facts();
-        facts.installs.push((version.clone(), actor.clone(), insist));
-        let Some(offer) = facts.state.check.as_ref().and_then(|check| check.offer.clone()) else {
+        facts
+            .installs
+            .push((version.clone(), actor.clone(), insist));
+        let Some(offer) = facts
+            .state
+            .check
+            .as_ref()
+            .and_then(|check| check.offer.clone())
+        else {
             return Answer::Problem(Problem::new(problem::NOTHING_TO_INSTALL));
         };
         let to = version.unwrap_or(offer.version);
@@ -171,7 +213,16 @@ impl Shared {
         };
         facts.state.phase = Phase::Updating(running);
         drop(facts);
-        self.log(update, EventKind::UpdateStarted { from, to, then: vec![], hop: 1, actor });
+        self.log(
+            update,
+            EventKind::UpdateStarted {
+                from,
+                to,
+                then: vec![],
+                hop: 1,
+                actor,
+            },
+        );
         tokio::spawn(self.clone().pretend(update));
         Answer::Started { update }
     }
@@ -179,7 +230,12 @@ impl Shared {
     fn log(&self, update: u64, kind: EventKind) {
         let mut facts = self.facts();
         let number = facts.events.len() as u64 + 1;
-        facts.events.push(Event { number, at: Timestamp::now(), update, kind });
+        facts.events.push(Event {
+            number,
+            at: Timestamp::now(),
+            update,
+            kind,
+        });
         facts.state.last_event = number;
         drop(facts);
         self.count.send_modify(|count| *count += 1);
@@ -200,18 +256,24 @@ impl Shared {
         };
         for (index, step) in STEPS.iter().enumerate() {
             self.running(|running| running.steps[index].status = StepStatus::Running);
-            self.log(update, EventKind::StepStarted { step: (*step).into() });
+            self.log(
+                update,
+                EventKind::StepStarted {
+                    step: (*step).into(),
+                },
+            );
             for part in 1..=10 {
                 tokio::time::sleep(pace / 10).await;
                 self.running(|running| {
                     running.steps[index].took_ms = Some(pace.as_millis() as u64 * part / 10);
-                    running.progress = matches!(*step, "download" | "protect_database").then(|| Progress {
-                        update,
-                        step: (*step).into(),
-                        done: 4_320_000 * part,
-                        total: 43_200_000,
-                        unit: Unit::Bytes,
-                    });
+                    running.progress =
+                        matches!(*step, "download" | "protect_database").then(|| Progress {
+                            update,
+                            step: (*step).into(),
+                            done: 4_320_000 * part,
+                            total: 43_200_000,
+                            unit: Unit::Bytes,
+                        });
                 });
             }
             if *step == "migrate" && self.running(|running| Some(running.to.clone()) == fails) {
@@ -219,7 +281,14 @@ impl Shared {
             }
             self.running(|running| running.steps[index].status = StepStatus::Done);
             let took_ms = pace.as_millis() as u64;
-            self.log(update, EventKind::StepFinished { step: (*step).into(), took_ms, detail: None });
+            self.log(
+                update,
+                EventKind::StepFinished {
+                    step: (*step).into(),
+                    took_ms,
+                    detail: None,
+                },
+            );
         }
         self.end(update, Outcome::Completed, 2_340);
         self.log(update, EventKind::Completed { blackout_ms: 2_340 });
@@ -231,17 +300,40 @@ impl Shared {
         running.steps[failed].status = StepStatus::Failed;
         running.problem = Some(problem.clone());
         self.facts().state.phase = Phase::RollingBack(running);
-        self.log(update, EventKind::StepFailed { step: STEPS[failed].into(), problem: problem.clone() });
+        self.log(
+            update,
+            EventKind::StepFailed {
+                step: STEPS[failed].into(),
+                problem: problem.clone(),
+            },
+        );
         for index in (0..failed).rev() {
             self.running(|running| running.steps[index].status = StepStatus::Undoing);
-            self.log(update, EventKind::UndoStarted { step: STEPS[index].into() });
+            self.log(
+                update,
+                EventKind::UndoStarted {
+                    step: STEPS[index].into(),
+                },
+            );
             tokio::time::sleep(pace).await;
             self.running(|running| running.steps[index].status = StepStatus::Undone);
             let took_ms = pace.as_millis() as u64;
-            self.log(update, EventKind::UndoFinished { step: STEPS[index].into(), took_ms });
+            self.log(
+                update,
+                EventKind::UndoFinished {
+                    step: STEPS[index].into(),
+                    took_ms,
+                },
+            );
         }
         self.end(update, Outcome::RolledBack, 3_120);
-        self.log(update, EventKind::RolledBack { problem, blackout_ms: 3_120 });
+        self.log(
+            update,
+            EventKind::RolledBack {
+                problem,
+                blackout_ms: 3_120,
+            },
+        );
     }
 
     fn end(&self, update: u64, outcome: Outcome, blackout_ms: u64) {
@@ -274,7 +366,11 @@ impl Shared {
 }
 
 fn waiting(step: &str) -> StepState {
-    StepState { step: step.into(), status: StepStatus::Waiting, took_ms: None }
+    StepState {
+        step: step.into(),
+        status: StepStatus::Waiting,
+        took_ms: None,
+    }
 }
 
 /// The problem of a migration that meets data nobody had thought of.
@@ -293,7 +389,11 @@ pub fn notes(version: Version, date: &str) -> ReleaseNotes {
     let en = format!(
         "Version {version} makes working with contacts faster.\n\n- **Full-text search** in all fields\n- Export to *CSV* with diacritics\n- Fixed: notes were lost when saving\n\n<script>alert('notes')</script>"
     );
-    ReleaseNotes { version, date: date.into(), text: BTreeMap::from([("cs".into(), cs), ("en".into(), en)]) }
+    ReleaseNotes {
+        version,
+        date: date.into(),
+        text: BTreeMap::from([("cs".into(), cs), ("en".into(), en)]),
+    }
 }
 
 /// An offer of 1.1.0.
@@ -301,7 +401,10 @@ pub fn offer() -> Offer {
     let version = Version::new(1, 1, 0);
     Offer {
         route: vec![version.clone()],
-        notes: vec![notes(version.clone(), "2026-10-12"), notes(Version::new(1, 0, 1), "2026-09-02")],
+        notes: vec![
+            notes(version.clone(), "2026-10-12"),
+            notes(Version::new(1, 0, 1), "2026-09-02"),
+        ],
         version,
         obstacles: vec![],
         may_insist: false,
@@ -311,7 +414,12 @@ pub fn offer() -> Offer {
 
 /// What a look finds that went well.
 pub fn found(offer: Option<Offer>) -> Check {
-    Check { at: Timestamp::now(), problem: None, offer, metadata_expires: None }
+    Check {
+        at: Timestamp::now(),
+        problem: None,
+        offer,
+        metadata_expires: None,
+    }
 }
 
 fn facts() -> Facts {
@@ -331,7 +439,11 @@ fn facts() -> Facts {
         finds: found(Some(offer())),
         events: vec![],
         history: vec![],
-        settings: Settings { channel: "stable".into(), hold: HoldLimits::default(), blackout_deadline_s: 120 },
+        settings: Settings {
+            channel: "stable".into(),
+            hold: HoldLimits::default(),
+            blackout_deadline_s: 120,
+        },
         installs: vec![],
         pace: Duration::from_millis(10),
         fails: None,
@@ -339,7 +451,12 @@ fn facts() -> Facts {
 }
 
 fn plan(facts: &Facts, version: Option<Version>) -> Answer {
-    let Some(offer) = facts.state.check.as_ref().and_then(|check| check.offer.clone()) else {
+    let Some(offer) = facts
+        .state
+        .check
+        .as_ref()
+        .and_then(|check| check.offer.clone())
+    else {
         return Answer::Problem(Problem::new(problem::NOTHING_TO_INSTALL));
     };
     let steps = STEPS.iter().map(|step| PlannedStep {
@@ -367,7 +484,9 @@ fn report(facts: &Facts, update: Option<u64>) -> Answer {
         Some(number) => facts.history.iter().find(|entry| entry.update == number),
     };
     let Some(summary) = wanted else {
-        return Answer::Problem(Problem::new(problem::UNKNOWN_UPDATE).arg("update", update.unwrap_or(0)));
+        return Answer::Problem(
+            Problem::new(problem::UNKNOWN_UPDATE).arg("update", update.unwrap_or(0)),
+        );
     };
     Answer::Report(Box::new(Report {
         at: Timestamp::now(),
@@ -375,13 +494,24 @@ fn report(facts: &Facts, update: Option<u64>) -> Answer {
         product: facts.state.product.clone(),
         installed: facts.state.installed.clone(),
         update: Some(summary.clone()),
-        events: facts.events.iter().filter(|event| event.update == summary.update).cloned().collect(),
+        events: facts
+            .events
+            .iter()
+            .filter(|event| event.update == summary.update)
+            .cloned()
+            .collect(),
         system: BTreeMap::from([
             ("os".into(), "Debian GNU/Linux 12".into()),
             ("processors".into(), "2".into()),
             ("disk free".into(), "52 GB".into()),
         ]),
-        logs: BTreeMap::from([("migration".into(), vec!["migrating contacts".into(), "UNIQUE constraint failed".into()])]),
+        logs: BTreeMap::from([(
+            "migration".into(),
+            vec![
+                "migrating contacts".into(),
+                "UNIQUE constraint failed".into(),
+            ],
+        )]),
         support_email: facts.state.support_email.clone(),
     }))
 }

@@ -23,6 +23,7 @@ state-unreachable-text = Aktualizační služba neodpovídá, proto není znám 
 
 # Sign-in and set-up
 sign-in-lead = Administrační centrum aplikace { $name } je pro správce.
+sign-in-do = Přihlásit se
 sign-in-wrong = E-mail nebo heslo nesouhlasí, nebo uživatel není správce.
 sign-in-wait = Příliš mnoho neúspěšných pokusů. Zkuste to znovu nejdříve za { $minutes } minut.
 setup-title = První správce
@@ -70,6 +71,7 @@ updates-known-from-before = Níže je to, co bylo známo z dřívějška.
 updates-metadata-expires = Podpisy v repozitáři vydání přestanou platit { $at }. Pokud je dodavatel neobnoví, nepůjde instalovat.
 updates-installed = Nainstalovaná verze
 updates-offered = Nabízená verze
+updates-route = Cesta k nabízené verzi
 updates-route-why = Na nabízenou verzi se přechází po zastávkách. Všechny se nainstalují jedním kliknutím, jedna po druhé:
 updates-obstacles = Teď ji nainstalovat nelze:
 updates-install = Nainstalovat { $version }

@@ -23,6 +23,7 @@ state-unreachable-text = The update service does not answer, so the application'
 
 # Sign-in and set-up
 sign-in-lead = The Administration Centre of { $name } is for administrators.
+sign-in-do = Sign in
 sign-in-wrong = The e-mail address or the password is wrong, or the user is no administrator.
 sign-in-wait = Too many failed attempts. Try again in { $minutes } minutes at the earliest.
 setup-title = The first administrator
@@ -70,6 +71,7 @@ updates-known-from-before = Below is what was known from before.
 updates-metadata-expires = The signatures in the release repository end to be valid on { $at }. Unless the vendor renews them, nothing can be installed.
 updates-installed = Installed version
 updates-offered = Offered version
+updates-route = The way to the offered version
 updates-route-why = The way to the offered version has stops. One click installs all of them, one after the other:
 updates-obstacles = It cannot be installed now:
 updates-install = Install { $version }

@@ -1,0 +1,8 @@
+//! The centre on a real port, with a real store, against an engine on a real socket.
+
+mod centre;
+mod engine;
+mod pages;
+mod security;
+mod texts;
+mod updates;

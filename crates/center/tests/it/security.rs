@@ -1,0 +1,346 @@
+//! Who gets in, and what a page of ours may do.
+
+use reqwest::StatusCode;
+
+use crate::centre::{Browser, Centre, EMAIL, PASSWORD, place};
+
+/// Every page that needs a session.
+const CLOSED: &[&str] = &[
+    "/updates",
+    "/updates/offer",
+    "/updates/install",
+    "/updates/live",
+    "/updates/report/1",
+    "/updates/report/1/download",
+    "/history",
+    "/history/1",
+    "/users",
+    "/users/new",
+    "/users/1",
+    "/users/1/remove",
+    "/users/import",
+    "/groups",
+    "/notifications",
+    "/notifications/1",
+    "/notifications/1/html",
+    "/settings",
+    "/audit",
+];
+
+/// Every form that needs one.
+const FORMS: &[&str] = &[
+    "/updates/install",
+    "/updates/seen",
+    "/updates/report/1/send",
+    "/users",
+    "/users/1",
+    "/users/1/password",
+    "/users/1/remove",
+    "/users/import/now",
+    "/groups",
+    "/groups/1",
+    "/groups/1/remove",
+    "/notifications/test",
+    "/notifications/resend-failed",
+    "/notifications/1/resend",
+    "/settings",
+    "/sign-out",
+];
+
+#[tokio::test]
+async fn no_page_is_reachable_without_a_session() {
+    let centre = Centre::start().await;
+    centre.signed_in().await;
+    let stranger = Browser::new(&centre, "en");
+    for path in CLOSED {
+        let answer = stranger.get(path).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{path}");
+        assert!(
+            place(&answer).starts_with("/sign-in?next=%2F"),
+            "{path} leads to {}",
+            place(&answer)
+        );
+    }
+    for path in FORMS {
+        let answer = stranger.post_bare(path, &[("name", "x")], &[]).await;
+        assert_eq!(
+            (answer.status(), place(&answer)),
+            (StatusCode::SEE_OTHER, "/sign-in"),
+            "{path}"
+        );
+    }
+    assert!(centre.engine().facts().installs.is_empty());
+}
+
+#[tokio::test]
+async fn a_form_without_the_sessions_token_is_refused() {
+    let centre = Centre::start().await;
+    let anna = centre.signed_in().await;
+    for path in FORMS {
+        let answer = anna
+            .post_bare(path, &[("name", "x"), ("_csrf", "guessed")], &[])
+            .await;
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path}");
+        assert!(
+            answer
+                .text()
+                .await
+                .unwrap()
+                .contains("The request was refused"),
+            "{path}"
+        );
+    }
+    assert!(centre.engine().facts().installs.is_empty());
+    let users = anna.page("/users").await;
+    assert!(users.contains("Anna Nov"), "nobody was removed");
+}
+
+#[tokio::test]
+async fn a_form_on_another_site_is_refused_even_with_the_token() {
+    let centre = Centre::start().await;
+    let anna = centre.signed_in().await;
+    let token = anna.token().await;
+    let fields = [("_csrf", token.as_str()), ("name", "Shadow")];
+    for header in [
+        ("origin", "https://evil.example"),
+        ("sec-fetch-site", "cross-site"),
+        ("origin", "null"),
+    ] {
+        let answer = anna.post_bare("/groups", &fields, &[header]).await;
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{header:?}");
+    }
+    assert!(!anna.page("/groups").await.contains("Shadow"));
+    let header = ("origin", centre.base.as_str());
+    let answer = anna.post_bare("/groups", &fields, &[header]).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    assert!(anna.page("/groups").await.contains("Shadow"));
+}
+
+#[tokio::test]
+async fn an_uploaded_file_needs_the_token_before_it_is_read() {
+    let centre = Centre::start().await;
+    let anna = centre.signed_in().await;
+    let token = anna.token().await;
+    let body = |token: &str| {
+        format!(
+            "--b\r\ncontent-disposition: form-data; name=\"_csrf\"\r\n\r\n{token}\r\n--b\r\ncontent-disposition: form-data; name=\"file\"; filename=\"u.csv\"\r\n\r\nname,email\r\nJan Novák,jan@example.com\r\n--b--\r\n"
+        )
+    };
+    for (token, status) in [
+        ("guessed", StatusCode::FORBIDDEN),
+        (token.as_str(), StatusCode::OK),
+    ] {
+        let request = anna.client().post(centre.url("/users/import"));
+        let answer = request
+            .header("content-type", "multipart/form-data; boundary=b")
+            .body(body(token))
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), status);
+        assert_eq!(
+            anna.page("/users").await.contains("jan@example.com"),
+            status == StatusCode::OK
+        );
+    }
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_security_headers() {
+    let centre = Centre::start().await;
+    let anna = centre.signed_in().await;
+    for path in ["/", "/updates", "/nowhere", "/healthz"] {
+        let answer = anna.get(path).await;
+        let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
+        let policy = header("content-security-policy");
+        for part in [
+            "default-src 'none'",
+            "script-src 'self'",
+            "style-src 'self'",
+            "frame-ancestors 'none'",
+            "base-uri 'none'",
+        ] {
+            assert!(policy.contains(part), "{path}: {policy}");
+        }
+        assert!(!policy.contains("unsafe"), "{path}");
+        assert_eq!(header("x-content-type-options"), "nosniff");
+        assert_eq!(header("cross-origin-opener-policy"), "same-origin");
+        assert_eq!(header("cache-control"), "no-store");
+        assert!(answer.headers().contains_key("referrer-policy"));
+        assert!(answer.headers().contains_key("permissions-policy"));
+        let page = answer.text().await.unwrap();
+        assert!(
+            !page.contains(" style=") && !page.contains("<style") && !page.contains(" onclick"),
+            "{path}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn assets_are_kept_for_ever_under_an_address_that_changes_with_them() {
+    let centre = Centre::start().await;
+    let page = Browser::new(&centre, "en").page("/").await;
+    let address = crate::centre::between(&page, "rel=\"stylesheet\" href=\"", "\"").to_owned();
+    let answer = reqwest::get(centre.url(&address)).await.unwrap();
+    assert!(
+        answer.headers()["cache-control"]
+            .to_str()
+            .unwrap()
+            .contains("immutable")
+    );
+    assert!(
+        answer.headers()["content-type"]
+            .to_str()
+            .unwrap()
+            .starts_with("text/css")
+    );
+    let old = reqwest::get(centre.url("/assets/0000000000000000/center.css"))
+        .await
+        .unwrap();
+    assert_eq!(old.headers()["cache-control"], "no-cache");
+}
+
+#[tokio::test]
+async fn the_set_up_needs_the_code_from_the_servers_disk_and_works_once() {
+    use std::os::unix::fs::PermissionsExt;
+    let centre = Centre::start().await;
+    let mode = std::fs::metadata(centre.setup_code())
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+    let browser = Browser::new(&centre, "cs");
+    assert_eq!(place(&browser.get("/updates").await), "/setup");
+    assert!(browser.page("/setup").await.contains("První správce"));
+    assert_eq!(
+        browser.set_up_with("wrong").await.status(),
+        StatusCode::UNPROCESSABLE_ENTITY
+    );
+    assert_eq!(browser.set_up().await.status(), StatusCode::SEE_OTHER);
+    assert!(!centre.setup_code().exists());
+    assert_eq!(browser.get("/updates").await.status(), StatusCode::OK);
+    let second = Browser::new(&centre, "cs");
+    assert_eq!(second.get("/setup").await.status(), StatusCode::NOT_FOUND);
+    assert_eq!(second.set_up_with("").await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn the_code_for_the_set_up_cannot_be_tried_out() {
+    let centre = Centre::start().await;
+    let browser = Browser::new(&centre, "en");
+    for _ in 0..5 {
+        browser.set_up_with("wrong").await;
+    }
+    let answer = browser.set_up().await;
+    assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.text().await.unwrap().contains("Too many attempts"));
+}
+
+#[tokio::test]
+async fn signing_in_makes_a_new_session_and_signing_out_ends_it() {
+    let centre = Centre::start().await;
+    centre.signed_in().await;
+    let browser = Browser::new(&centre, "en");
+    assert_eq!(
+        browser.sign_in(EMAIL, "wrong").await.status(),
+        StatusCode::UNAUTHORIZED
+    );
+    let answer = browser
+        .post_bare(
+            "/sign-in",
+            &[
+                ("email", EMAIL),
+                ("password", PASSWORD),
+                ("next", "/history"),
+            ],
+            &[],
+        )
+        .await;
+    assert_eq!(
+        (answer.status(), place(&answer)),
+        (StatusCode::SEE_OTHER, "/history")
+    );
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(
+        cookie.contains("HttpOnly") && cookie.contains("SameSite=Lax"),
+        "{cookie}"
+    );
+    let token = crate::centre::between(&cookie, "obnova_session=", ";").to_owned();
+    assert_eq!(
+        browser.post("/sign-out", &[]).await.status(),
+        StatusCode::SEE_OTHER
+    );
+    // The token itself is worth nothing any more, wherever it was kept.
+    let stolen = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .unwrap();
+    let answer = stolen
+        .get(centre.url("/updates"))
+        .header("cookie", format!("obnova_session={token}"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+}
+
+#[tokio::test]
+async fn a_sign_in_never_leads_to_another_site() {
+    let centre = Centre::start().await;
+    centre.signed_in().await;
+    for next in ["https://evil.example", "//evil.example", "/\\evil.example"] {
+        let browser = Browser::new(&centre, "en");
+        let answer = browser
+            .post_bare(
+                "/sign-in",
+                &[("email", EMAIL), ("password", PASSWORD), ("next", next)],
+                &[],
+            )
+            .await;
+        assert_eq!(place(&answer), "/updates", "{next}");
+    }
+}
+
+#[tokio::test]
+async fn after_five_wrong_passwords_even_the_right_one_has_to_wait() {
+    let centre = Centre::start().await;
+    centre.signed_in().await;
+    let browser = Browser::new(&centre, "en");
+    for _ in 0..5 {
+        assert_eq!(
+            browser.sign_in(EMAIL, "wrong").await.status(),
+            StatusCode::UNAUTHORIZED
+        );
+    }
+    let answer = browser.sign_in(EMAIL, PASSWORD).await;
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert!(
+        answer
+            .text()
+            .await
+            .unwrap()
+            .contains("Too many failed attempts")
+    );
+}
+
+#[tokio::test]
+async fn only_administrators_sign_in() {
+    let centre = Centre::start().await;
+    let anna = centre.signed_in().await;
+    let fields = [
+        ("name", "Petr Svoboda"),
+        ("email", "petr@example.com"),
+        ("language", "cs"),
+        ("password", PASSWORD),
+        ("again", PASSWORD),
+    ];
+    assert_eq!(
+        place(&anna.post("/users", &fields).await),
+        "/users?done=user-added"
+    );
+    let petr = Browser::new(&centre, "en");
+    assert_eq!(
+        petr.sign_in("petr@example.com", PASSWORD).await.status(),
+        StatusCode::UNAUTHORIZED
+    );
+}
