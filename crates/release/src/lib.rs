@@ -13,8 +13,6 @@
 
 // See clippy.toml. Tests write, and damage, whatever they like.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
-// See clippy.toml. Tests write, and damage, whatever they like.
-#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
 mod catalog;
 mod client;
@@ -22,7 +20,6 @@ mod clock;
 mod description;
 mod digest;
 mod download;
-#[allow(clippy::disallowed_methods)] // the one place for them
 #[allow(clippy::disallowed_methods)] // the one place for them
 pub mod durable;
 mod error;
