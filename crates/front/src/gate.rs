@@ -55,10 +55,10 @@ pub(crate) struct Numbers {
 /// Why a request was not let through, once it may not wait (any longer).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// No order has come since the front started.
+    /// The application is not up, or no order has come since the front started.
     Starting,
-    /// An update is running, to this version if it is known.
-    Updating(Option<String>),
+    /// An update to this version is running.
+    Updating(String),
 }
 
 /// A request that was let through. It counts as in flight until this is dropped.
@@ -230,7 +230,10 @@ impl Inner {
             }
             TrafficMode::Hold { limits, to } => Mode::Hold {
                 limits: *limits,
-                reason: Refusal::Updating(to.as_ref().map(ToString::to_string)),
+                reason: match to {
+                    Some(version) => Refusal::Updating(version.to_string()),
+                    None => Refusal::Starting,
+                },
             },
         };
         Some(std::mem::replace(&mut self.mode, mode))

@@ -28,10 +28,10 @@ const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'n
 /// Why a request gets no answer from the application.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Notice {
-    /// The front does not know yet where the application is.
+    /// The application is not up yet, or the front does not know where it is.
     Starting,
-    /// An update is running, to this version if it is known.
-    Updating(Option<String>),
+    /// An update to this version is running.
+    Updating(String),
     /// The application should serve and does not answer.
     Unreachable,
 }
@@ -111,11 +111,10 @@ impl Notice {
     }
 
     fn text(&self, texts: &Text) -> String {
+        let key = format!("front-{}-text", self.error());
         match self {
-            Notice::Updating(Some(version)) => {
-                texts.with("front-updating-text-version", &[("version", version)])
-            }
-            other => texts.get(&format!("front-{}-text", other.error())),
+            Notice::Updating(version) => texts.with(&key, &[("version", version)]),
+            Notice::Starting | Notice::Unreachable => texts.get(&key),
         }
     }
 

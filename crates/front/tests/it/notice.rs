@@ -143,3 +143,17 @@ async fn a_connection_after_a_notice_can_be_used_again() {
         assert!(buffer[..length].starts_with(b"HTTP/1.1 503"));
     }
 }
+
+#[tokio::test]
+async fn an_application_that_is_not_being_updated_is_said_to_be_starting() {
+    let front = Front::start().await;
+    let mut engine = Engine::start(front.state_dir());
+    let hold = TrafficMode::Hold {
+        limits: SHUT,
+        to: None,
+    };
+    engine.order(hold).await;
+    let answer = browse(&front, "cs").await;
+    assert_eq!(answer.status(), 503);
+    assert!(answer.text().await.unwrap().contains("se spouští"));
+}

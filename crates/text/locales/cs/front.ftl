@@ -3,12 +3,11 @@
 
 front-updating-heading = { $name } se právě aktualizuje
 front-updating-heading-nameless = Aplikace se právě aktualizuje
-front-updating-text = Za chvíli bude zpět. Vše, co jste předtím uložili, je v bezpečí.
-front-updating-text-version = Instaluje se verze { $version }. Za chvíli bude aplikace zpět. Vše, co jste předtím uložili, je v bezpečí.
+front-updating-text = Instaluje se verze { $version }. Za chvíli bude aplikace zpět. Vše, co jste předtím uložili, je v bezpečí.
 
 front-starting-heading = { $name } se spouští
 front-starting-heading-nameless = Aplikace se spouští
-front-starting-text = Za chvíli bude připravena.
+front-starting-text = Za chvíli bude aplikace připravena.
 
 front-unreachable-heading = { $name } neodpovídá
 front-unreachable-heading-nameless = Aplikace neodpovídá

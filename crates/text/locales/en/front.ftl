@@ -3,8 +3,7 @@
 
 front-updating-heading = { $name } is being updated
 front-updating-heading-nameless = The application is being updated
-front-updating-text = It will be back in a moment. Everything you saved before is safe.
-front-updating-text-version = Version { $version } is being installed; the application will be back in a moment. Everything you saved before is safe.
+front-updating-text = Version { $version } is being installed; the application will be back in a moment. Everything you saved before is safe.
 
 front-starting-heading = { $name } is starting
 front-starting-heading-nameless = The application is starting
