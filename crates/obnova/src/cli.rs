@@ -13,10 +13,16 @@ use crate::commands;
 /// Exit codes: 0 done; 1 failed, nothing was changed; 2 the command line is wrong; 3 the update failed and everything was
 /// returned to the state before; 4 the engine does not answer.
 #[derive(Debug, Parser)]
-#[command(version, about, long_about, propagate_version = true, max_term_width = 110)]
+#[command(version, about, long_about, max_term_width = 110)]
 pub struct Cli {
     /// The installation's state directory.
-    #[arg(long, global = true, env = "OBNOVA_STATE", default_value = "/var/lib/obnova", value_name = "DIR")]
+    #[arg(
+        long,
+        global = true,
+        env = "OBNOVA_STATE",
+        default_value = "/var/lib/obnova",
+        value_name = "DIR"
+    )]
     pub state: PathBuf,
     /// Print JSON instead of text.
     #[arg(long, global = true)]
@@ -63,7 +69,9 @@ pub enum Command {
         version: Option<Version>,
     },
     /// Install an update and follow it to its end.
-    #[command(after_help = "Examples:\n  obnova install\n  obnova install 1.1.0 --json\n  obnova install --insist   # although it failed here before")]
+    #[command(
+        after_help = "Examples:\n  obnova install\n  obnova install 1.1.0 --json\n  obnova install --insist   # although it failed here before"
+    )]
     Install {
         /// The version; the newest offered unless given.
         version: Option<Version>,
@@ -79,7 +87,9 @@ pub enum Command {
         update: Option<u64>,
     },
     /// Wait until an interrupted update has been finished or undone, and show the state.
-    #[command(after_help = "Recovery is part of every start of the engine; this only waits for its end.")]
+    #[command(
+        after_help = "Recovery is part of every start of the engine; this only waits for its end."
+    )]
     Recover,
     /// Make and publish releases: a vendor's work.
     #[command(subcommand)]
@@ -89,6 +99,21 @@ pub enum Command {
 impl Command {
     /// Whether this is a long-running role, which writes a log.
     pub fn is_role(&self) -> bool {
-        matches!(self, Command::Up | Command::Engine | Command::Center | Command::Front)
+        matches!(
+            self,
+            Command::Up | Command::Engine | Command::Center | Command::Front
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
     }
 }

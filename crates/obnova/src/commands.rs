@@ -41,7 +41,9 @@ pub fn run(command: Command, state: &Path, output: &Output) -> anyhow::Result<Ex
         Command::Status => block_on(status::run(&client, output)),
         Command::Check => block_on(check::run(&client, output)),
         Command::Plan { version } => block_on(plan::run(&client, version, output)),
-        Command::Install { version, insist } => block_on(install::run(&client, version, insist, output)),
+        Command::Install { version, insist } => {
+            block_on(install::run(&client, version, insist, output))
+        }
         Command::History => block_on(history::run(&client, output)),
         Command::Report { update } => block_on(report::run(&client, update, output)),
         Command::Recover => block_on(recover::run(&client, output)),
@@ -59,5 +61,8 @@ pub fn launch(arguments: impl Iterator<Item = OsString>) -> ExitCode {
 }
 
 fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?
+        .block_on(work)
 }

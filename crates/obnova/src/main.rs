@@ -12,7 +12,10 @@ use clap::Parser;
 fn main() -> ExitCode {
     // Between fork and exec of the application: nothing of the command line is wanted there.
     let mut arguments = std::env::args_os().skip(1);
-    if arguments.next().is_some_and(|first| first == commands::LAUNCH) {
+    if arguments
+        .next()
+        .is_some_and(|first| first == commands::LAUNCH)
+    {
         return commands::launch(arguments);
     }
     let cli = cli::Cli::parse();

@@ -24,14 +24,21 @@ pub struct Output {
 impl Output {
     /// For a language.
     pub fn new(json: bool, lang: Lang) -> Output {
-        Output { json, text: Text::of(lang) }
+        Output {
+            json,
+            text: Text::of(lang),
+        }
     }
 
     /// Prints `value` as JSON, or what `text` makes.
     ///
     /// # Errors
     /// The value cannot be written as JSON.
-    pub fn print(&self, value: &impl Serialize, text: impl FnOnce(&Text) -> String) -> anyhow::Result<()> {
+    pub fn print(
+        &self,
+        value: &impl Serialize,
+        text: impl FnOnce(&Text) -> String,
+    ) -> anyhow::Result<()> {
         match self.json {
             true => println!("{}", serde_json::to_string_pretty(value)?),
             false => println!("{}", text(self.text).trim_end()),
@@ -56,7 +63,11 @@ impl Output {
                     true => eprintln!("{}", serde_json::json!({ "problem": problem })),
                     false => eprintln!("{}", explain(self.text, problem)),
                 }
-                ExitCode::from(if problem.code == problem::ENGINE_UNREACHABLE { UNREACHABLE } else { 1 })
+                ExitCode::from(if problem.code == problem::ENGINE_UNREACHABLE {
+                    UNREACHABLE
+                } else {
+                    1
+                })
             }
             None => {
                 match self.json {
@@ -89,7 +100,11 @@ impl From<Problem> for Failed {
 
 /// What happened, what state the data is in, what to do, and what the machine said.
 pub fn explain(text: &Text, problem: &Problem) -> String {
-    let args: Vec<(&str, &str)> = problem.args.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let args: Vec<(&str, &str)> = problem
+        .args
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
     let part = |suffix: &str| text.with(&format!("problem-{}{suffix}", problem.code), &args);
     let mut lines = vec![part(""), part("-state"), part("-do")];
     lines.extend(problem.detail.clone());
@@ -101,7 +116,10 @@ pub fn start_logging(role: bool) {
     let default = if role { "info" } else { "warn" };
     let filter = tracing_subscriber::EnvFilter::try_from_env("OBNOVA_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new(default));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(false);
     match std::io::stderr().is_terminal() {
         true => log.compact().init(),
         false => log.json().init(),

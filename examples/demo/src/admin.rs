@@ -35,7 +35,10 @@ impl Admin {
             .redirect(Policy::limited(5))
             .no_proxy()
             .build()?;
-        Ok(Admin { client, base: format!("http://{center}") })
+        Ok(Admin {
+            client,
+            base: format!("http://{center}"),
+        })
     }
 
     /// Opens a page.
@@ -43,7 +46,11 @@ impl Admin {
     /// # Errors
     /// It does not come, or comes with an error.
     pub async fn open(&self, path: &str) -> Result<Page> {
-        let answer = self.client.get(format!("{}{path}", self.base)).send().await?;
+        let answer = self
+            .client
+            .get(format!("{}{path}", self.base))
+            .send()
+            .await?;
         Page::of(answer).await
     }
 
@@ -54,8 +61,16 @@ impl Admin {
     pub async fn send(&self, page: &Page, action: &str, fields: &[(&str, &str)]) -> Result<Page> {
         let mut body: Vec<(String, String)> = page.form(action)?;
         body.retain(|(name, _)| !fields.iter().any(|(field, _)| field == name));
-        body.extend(fields.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
-        let request = self.client.post(format!("{}{action}", self.base)).header("origin", &self.base).form(&body);
+        body.extend(
+            fields
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned())),
+        );
+        let request = self
+            .client
+            .post(format!("{}{action}", self.base))
+            .header("origin", &self.base)
+            .form(&body);
         Page::of(request.send().await?).await
     }
 
@@ -63,11 +78,23 @@ impl Admin {
     ///
     /// # Errors
     /// The code is not there or not taken.
-    pub async fn set_up(&self, center_dir: &Path, name: &str, email: &str, password: &str) -> Result<()> {
-        let code = std::fs::read_to_string(center_dir.join("setup-code")).context("the set-up code")?;
+    pub async fn set_up(
+        &self,
+        center_dir: &Path,
+        name: &str,
+        email: &str,
+        password: &str,
+    ) -> Result<()> {
+        let code =
+            std::fs::read_to_string(center_dir.join("setup-code")).context("the set-up code")?;
         let page = self.open("/setup").await?;
-        let fields =
-            [("code", code.trim()), ("name", name), ("email", email), ("password", password), ("again", password)];
+        let fields = [
+            ("code", code.trim()),
+            ("name", name),
+            ("email", email),
+            ("password", password),
+            ("again", password),
+        ];
         self.send(&page, "/setup", &fields).await?;
         match self.open("/updates").await?.path.as_str() {
             "/updates" => Ok(()),
@@ -80,7 +107,12 @@ impl Admin {
     /// # Errors
     /// It does not come.
     pub async fn fetch(&self, path: &str) -> Result<String> {
-        let answer = self.client.get(format!("{}{path}", self.base)).send().await?.error_for_status()?;
+        let answer = self
+            .client
+            .get(format!("{}{path}", self.base))
+            .send()
+            .await?
+            .error_for_status()?;
         Ok(answer.text().await?)
     }
 }
@@ -99,7 +131,13 @@ impl Page {
     /// Everything that can be read on it, white space folded.
     pub fn text(&self) -> String {
         let html = Html::parse_document(&self.html);
-        html.root_element().text().collect::<Vec<_>>().join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
+        html.root_element()
+            .text()
+            .collect::<Vec<_>>()
+            .join(" ")
+            .split_whitespace()
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     /// Whether it has a form that is sent there.
@@ -112,11 +150,15 @@ impl Page {
         let html = Html::parse_document(&self.html);
         let wanted = |form: &ElementRef<'_>| form.attr("action").unwrap_or(&self.path) == action;
         let form = html.select(&selector("form")?).find(wanted);
-        let form = form.with_context(|| format!("{} has no form for {action}: {}", self.path, self.text()))?;
+        let form = form
+            .with_context(|| format!("{} has no form for {action}: {}", self.path, self.text()))?;
         let mut fields = Vec::new();
         for element in form.select(&selector("input, select, textarea")?) {
-            let Some(name) = element.attr("name") else { continue };
-            let ticked = !matches!(element.attr("type"), Some("checkbox" | "radio")) || element.attr("checked").is_some();
+            let Some(name) = element.attr("name") else {
+                continue;
+            };
+            let ticked = !matches!(element.attr("type"), Some("checkbox" | "radio"))
+                || element.attr("checked").is_some();
             if ticked && !matches!(element.attr("type"), Some("submit" | "file")) {
                 fields.extend(value(&element)?.map(|value| (name.to_owned(), value)));
             }
@@ -131,7 +173,11 @@ fn value(element: &ElementRef<'_>) -> Result<Option<String>> {
         "select" => {
             let chosen = element.select(&selector("option[selected]")?).next();
             let first = element.select(&selector("option")?).next();
-            chosen.or(first).map(|option| option.attr("value").map_or_else(|| option.text().collect(), str::to_owned))
+            chosen.or(first).map(|option| {
+                option
+                    .attr("value")
+                    .map_or_else(|| option.text().collect(), str::to_owned)
+            })
         }
         _ => Some(element.attr("value").unwrap_or("").to_owned()),
     })

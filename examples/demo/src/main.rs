@@ -47,20 +47,29 @@ async fn run(options: &Options) -> Result<bool> {
     let folder = match &options.dir {
         Some(dir) => {
             std::fs::create_dir_all(dir)?;
-            anyhow::ensure!(std::fs::read_dir(dir)?.next().is_none(), "{} is not empty", dir.display());
+            anyhow::ensure!(
+                std::fs::read_dir(dir)?.next().is_none(),
+                "{} is not empty",
+                dir.display()
+            );
             std::path::absolute(dir)?
         }
         None => temporary.path().to_owned(),
     };
     if !options.json {
-        println!("Making a vendor's keys and repository, and a customer with {} contacts ...", options.contacts);
+        println!(
+            "Making a vendor's keys and repository, and a customer with {} contacts ...",
+            options.contacts
+        );
     }
     let mut world = World::make(&folder, options.contacts).context("the demo could not be made")?;
     // Made for this run, and gone with it.
     let password = Alphanumeric.sample_string(&mut rand::rng(), 16);
     match options.tour {
         true => Ok(tour(&mut world, &password, options.json).await?),
-        false => live(&mut world, &password, options.json).await.map(|()| true),
+        false => live(&mut world, &password, options.json)
+            .await
+            .map(|()| true),
     }
 }
 
@@ -69,7 +78,10 @@ async fn tour(world: &mut World, password: &str, json: bool) -> Result<bool> {
         true => println!("{}", serde_json::to_string(station).unwrap_or_default()),
         false => {
             let mark = if station.ok { "ok  " } else { "FAIL" };
-            println!("{mark} {:>6} ms  {}: {}", station.took_ms, station.station, station.found);
+            println!(
+                "{mark} {:>6} ms  {}: {}",
+                station.took_ms, station.station, station.found
+            );
         }
     };
     Ok(Tour::new(world, password, &mut told)?.walk().await)
@@ -89,8 +101,14 @@ async fn live(world: &mut World, password: &str, json: bool) -> Result<()> {
         println!("\n  The CRM                     http://{front}/");
         println!("  The Administration Centre   http://{center}/");
         println!("  Sign in with                {ADMIN_EMAIL}   {password}");
-        println!("  Mails arrive in             {}", world.state_dir.with_file_name("mails").display());
-        println!("  On the command line         obnova --state {} status", world.state_dir.display());
+        println!(
+            "  Mails arrive in             {}",
+            world.state_dir.with_file_name("mails").display()
+        );
+        println!(
+            "  On the command line         obnova --state {} status",
+            world.state_dir.display()
+        );
         println!("\nCtrl-C ends it all.\n");
     }
     let told = |version: &str| {

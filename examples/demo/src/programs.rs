@@ -23,7 +23,10 @@ impl Programs {
         let here = std::env::current_exe()?;
         let folders = here.ancestors().skip(1).take(2);
         for folder in folders {
-            let programs = Programs { obnova: folder.join("obnova"), crm: folder.join("crm") };
+            let programs = Programs {
+                obnova: folder.join("obnova"),
+                crm: folder.join("crm"),
+            };
             if programs.obnova.is_file() && programs.crm.is_file() {
                 return Ok(programs);
             }
@@ -38,12 +41,21 @@ impl Programs {
 /// It could not be run, or failed; with what it said.
 pub fn run(command: &mut Command) -> Result<String> {
     let name = Path::new(command.get_program()).display().to_string();
-    let output = command.output().with_context(|| format!("{name} cannot be run"))?;
+    let output = command
+        .output()
+        .with_context(|| format!("{name} cannot be run"))?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
-        let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy().into_owned()).collect();
+        let arguments: Vec<_> = command
+            .get_args()
+            .map(|argument| argument.to_string_lossy().into_owned())
+            .collect();
         let said = String::from_utf8_lossy(&output.stderr);
-        bail!("{name} {}: {}\n{printed}{said}", arguments.join(" "), output.status);
+        bail!(
+            "{name} {}: {}\n{printed}{said}",
+            arguments.join(" "),
+            output.status
+        );
     }
     Ok(printed)
 }

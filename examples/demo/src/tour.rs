@@ -50,9 +50,20 @@ impl<'a> Tour<'a> {
     ///
     /// # Errors
     /// The HTTP client cannot be made.
-    pub fn new(world: &'a mut World, password: &'a str, told: &'a mut dyn FnMut(&Station)) -> Result<Tour<'a>> {
+    pub fn new(
+        world: &'a mut World,
+        password: &'a str,
+        told: &'a mut dyn FnMut(&Station),
+    ) -> Result<Tour<'a>> {
         let admin = Admin::new(world.center, "cs")?;
-        Ok(Tour { world, admin, password, told, people: 0, mails: 0 })
+        Ok(Tour {
+            world,
+            admin,
+            password,
+            told,
+            people: 0,
+            mails: 0,
+        })
     }
 
     /// Walks it; stops at the first station that does not hold.
@@ -66,7 +77,12 @@ impl<'a> Tour<'a> {
                     Ok(found) => (true, found),
                     Err(error) => (false, format!("{error:#}")),
                 };
-                (self.told)(&Station { station: $name.to_owned(), ok, took_ms, found });
+                (self.told)(&Station {
+                    station: $name.to_owned(),
+                    ok,
+                    took_ms,
+                    found,
+                });
                 if !ok {
                     return false;
                 }
@@ -75,16 +91,34 @@ impl<'a> Tour<'a> {
         station!("1.0.0 is installed with its data and serves", self.starts());
         station!("the first administrator sets the centre up", self.sets_up());
         station!("a mail reaches the mail server", self.test_mail());
-        station!("1.1.0 is offered, with what is new", self.offered("1.1.0", &["1.1.0"]));
-        station!("1.1.0 is installed: data migrated, everybody told", self.installs("1.1.0"));
+        station!(
+            "1.1.0 is offered, with what is new",
+            self.offered("1.1.0", &["1.1.0"])
+        );
+        station!(
+            "1.1.0 is installed: data migrated, everybody told",
+            self.installs("1.1.0")
+        );
         station!("1.2.0 is offered", self.offered("1.2.0", &["1.2.0"]));
-        station!("1.2.0 fails on real data: everything is as before", self.fails("1.2.0", "migration-failed"));
+        station!(
+            "1.2.0 fails on real data: everything is as before",
+            self.fails("1.2.0", "migration-failed")
+        );
         station!("the report about it holds no secrets", self.reports());
-        station!("1.3.0 is offered, with what is new in 1.2.0 too", self.offered("1.3.0", &["1.3.0", "1.2.0"]));
+        station!(
+            "1.3.0 is offered, with what is new in 1.2.0 too",
+            self.offered("1.3.0", &["1.3.0", "1.2.0"])
+        );
         station!("1.3.0 is installed", self.installs("1.3.0"));
         station!("1.4.0 is offered", self.offered("1.4.0", &["1.4.0"]));
-        station!("1.4.0 is not healthy: everything is as before", self.fails("1.4.0", "unhealthy"));
-        station!("the engine is killed and adopts the running CRM again", self.adopts());
+        station!(
+            "1.4.0 is not healthy: everything is as before",
+            self.fails("1.4.0", "unhealthy")
+        );
+        station!(
+            "the engine is killed and adopts the running CRM again",
+            self.adopts()
+        );
         station!("everything ends when asked to", self.ends());
         true
     }
@@ -94,9 +128,16 @@ impl<'a> Tour<'a> {
         let version = self.world.served_version().await?;
         ensure!(version == "1.0.0", "it serves {version}");
         let contacts = self.count("SELECT COUNT(*) FROM contact").await?;
-        ensure!(contacts >= crate::world::CONTACTS as i64, "only {contacts} contacts");
+        ensure!(
+            contacts >= crate::world::CONTACTS as i64,
+            "only {contacts} contacts"
+        );
         let welcome = Admin::new(self.world.center, "cs")?.open("/").await?;
-        ensure!(welcome.text().contains("1.0.0"), "the welcome page lacks the version: {}", welcome.text());
+        ensure!(
+            welcome.text().contains("1.0.0"),
+            "the welcome page lacks the version: {}",
+            welcome.text()
+        );
         Ok(format!("{contacts} contacts"))
     }
 
@@ -108,7 +149,13 @@ impl<'a> Tour<'a> {
 
     async fn test_mail(&mut self) -> Result<String> {
         let page = self.admin.open("/notifications").await?;
-        self.admin.send(&page, "/notifications/test", &[("to", ADMIN_EMAIL), ("email", ADMIN_EMAIL)]).await?;
+        self.admin
+            .send(
+                &page,
+                "/notifications/test",
+                &[("to", ADMIN_EMAIL), ("email", ADMIN_EMAIL)],
+            )
+            .await?;
         let mails = self.new_mails(1).await?;
         ensure!(mails[0].to == [ADMIN_EMAIL], "it went to {:?}", mails[0].to);
         Ok(format!("“{}”", mails[0].subject))
@@ -118,27 +165,51 @@ impl<'a> Tour<'a> {
         self.world.vendor.publish(version)?;
         let page = self.admin.open("/updates/offer").await?;
         let text = page.text();
-        ensure!(page.has_form("/updates/install"), "there is no Install button: {text}");
+        ensure!(
+            page.has_form("/updates/install"),
+            "there is no Install button: {text}"
+        );
         for wanted in notes {
             ensure!(text.contains(wanted), "the page lacks {wanted}: {text}");
         }
         let state = self.world.state(Request::State).await?;
-        let offer = state.check.and_then(|check| check.offer).context("nothing is offered")?;
-        ensure!(offer.version.to_string() == version, "{} is offered", offer.version);
-        ensure!(offer.notes.len() == notes.len(), "{} notes are shown", offer.notes.len());
+        let offer = state
+            .check
+            .and_then(|check| check.offer)
+            .context("nothing is offered")?;
+        ensure!(
+            offer.version.to_string() == version,
+            "{} is offered",
+            offer.version
+        );
+        ensure!(
+            offer.notes.len() == notes.len(),
+            "{} notes are shown",
+            offer.notes.len()
+        );
         Ok(format!("{} bytes to download", offer.download_bytes))
     }
 
     async fn installs(&mut self, version: &str) -> Result<String> {
         let update = self.click_install().await?;
-        ensure!(update.outcome == Outcome::Completed, "it was undone: {:?}", update.problem);
+        ensure!(
+            update.outcome == Outcome::Completed,
+            "it was undone: {:?}",
+            update.problem
+        );
         let served = self.world.served_version().await?;
         ensure!(served == version, "it serves {served}");
         self.check_migrated(version).await?;
         let page = self.admin.open("/updates").await?;
-        ensure!(page.text().contains(version), "the Updates page lacks {version}");
+        ensure!(
+            page.text().contains(version),
+            "the Updates page lacks {version}"
+        );
         let mails = self.expect_mails(2).await?;
-        Ok(format!("requests held for {} ms, {mails}", update.blackout_ms.unwrap_or(0)))
+        Ok(format!(
+            "requests held for {} ms, {mails}",
+            update.blackout_ms.unwrap_or(0)
+        ))
     }
 
     /// What 1.1.0 and 1.3.0 are known to do to the data.
@@ -160,27 +231,55 @@ impl<'a> Tour<'a> {
         let seen = watch.end().await?;
         ensure!(update.outcome == Outcome::RolledBack, "it was installed");
         let problem = update.problem.context("no reason is given")?;
-        ensure!(problem.code == code, "the reason is {}: {:?}", problem.code, problem.detail);
+        ensure!(
+            problem.code == code,
+            "the reason is {}: {:?}",
+            problem.code,
+            problem.detail
+        );
         let after = self.world.fingerprints().await?;
         for (before, after) in before.iter().zip(&after) {
             before.expect_same(after)?;
         }
         let now = self.world.served_version().await?;
         ensure!(now == served, "it serves {now} instead of {served}");
-        ensure!(seen.keys().all(|answer| answer == &format!("200 {served}")), "the CRM was seen broken: {seen:?}");
+        ensure!(
+            seen.keys().all(|answer| answer == &format!("200 {served}")),
+            "the CRM was seen broken: {seen:?}"
+        );
         let page = self.admin.open("/updates").await?;
-        ensure!(page.text().contains(version), "the Updates page does not say what failed");
+        ensure!(
+            page.text().contains(version),
+            "the Updates page does not say what failed"
+        );
         let mails = self.expect_mails(2).await?;
         let requests: u64 = seen.values().sum();
-        Ok(format!("{requests} requests meanwhile, all answered by {served}; held for {} ms, {mails}", update.blackout_ms.unwrap_or(0)))
+        Ok(format!(
+            "{requests} requests meanwhile, all answered by {served}; held for {} ms, {mails}",
+            update.blackout_ms.unwrap_or(0)
+        ))
     }
 
     async fn reports(&mut self) -> Result<String> {
-        let last = self.world.state(Request::State).await?.last_update.context("no update")?;
-        let report = self.admin.fetch(&format!("/updates/report/{}/download", last.update)).await?;
+        let last = self
+            .world
+            .state(Request::State)
+            .await?
+            .last_update
+            .context("no update")?;
+        let report = self
+            .admin
+            .fetch(&format!("/updates/report/{}/download", last.update))
+            .await?;
         let parsed: serde_json::Value = serde_json::from_str(&report)?;
-        ensure!(parsed["update"]["problem"]["code"] == "migration-failed", "it is about something else: {report}");
-        ensure!(!report.contains(self.password), "it holds the administrator's password");
+        ensure!(
+            parsed["update"]["problem"]["code"] == "migration-failed",
+            "it is about something else: {report}"
+        );
+        ensure!(
+            !report.contains(self.password),
+            "it holds the administrator's password"
+        );
         Ok(format!("{} bytes", report.len()))
     }
 
@@ -195,21 +294,35 @@ impl<'a> Tour<'a> {
             ensure!(Instant::now() < until, "the engine did not come back");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        ensure!(before == std::fs::read_to_string(&record)?, "the CRM was started anew");
+        ensure!(
+            before == std::fs::read_to_string(&record)?,
+            "the CRM was started anew"
+        );
         Ok(format!("{served} served all the time"))
     }
 
     async fn ends(&mut self) -> Result<String> {
         let front = self.world.front;
         self.world.stop()?;
-        ensure!(tokio::net::TcpStream::connect(front).await.is_err(), "something still listens on {front}");
-        ensure!(!self.world.state_dir.join("service.json").exists(), "the CRM still runs");
+        ensure!(
+            tokio::net::TcpStream::connect(front).await.is_err(),
+            "something still listens on {front}"
+        );
+        ensure!(
+            !self.world.state_dir.join("service.json").exists(),
+            "the CRM still runs"
+        );
         Ok("nothing is left running".to_owned())
     }
 
     /// Presses Install on the Updates page and waits for the end.
     async fn click_install(&self) -> Result<UpdateSummary> {
-        let before = self.world.state(Request::State).await?.last_update.map_or(0, |update| update.update);
+        let before = self
+            .world
+            .state(Request::State)
+            .await?
+            .last_update
+            .map_or(0, |update| update.update);
         let page = self.admin.open("/updates/offer").await?;
         self.admin.send(&page, "/updates/install", &[]).await?;
         self.world.ended_update(before + 1).await
@@ -221,23 +334,39 @@ impl<'a> Tour<'a> {
         let mut counts: BTreeMap<(String, String), usize> = BTreeMap::new();
         for mail in &mails {
             for to in &mail.to {
-                *counts.entry((to.clone(), mail.subject.clone())).or_default() += 1;
+                *counts
+                    .entry((to.clone(), mail.subject.clone()))
+                    .or_default() += 1;
             }
         }
         if let Some((twice, _)) = counts.iter().find(|(_, count)| **count > 1) {
             bail!("{} got “{}” more than once", twice.0, twice.1);
         }
-        let recipients: std::collections::BTreeSet<&String> = counts.keys().map(|(to, _)| to).collect();
-        ensure!(recipients.len() == self.people, "{} of {} people were told", recipients.len(), self.people);
+        let recipients: std::collections::BTreeSet<&String> =
+            counts.keys().map(|(to, _)| to).collect();
+        ensure!(
+            recipients.len() == self.people,
+            "{} of {} people were told",
+            recipients.len(),
+            self.people
+        );
         Ok(format!("{} mails to {} people", mails.len(), self.people))
     }
 
     /// The mails that came since the last call, once there are as many as expected; and no more.
     async fn new_mails(&mut self, count: usize) -> Result<Vec<Received>> {
-        let all = self.world.sink.wait_for(self.mails + count, MAIL_PATIENCE).await?;
+        let all = self
+            .world
+            .sink
+            .wait_for(self.mails + count, MAIL_PATIENCE)
+            .await?;
         tokio::time::sleep(Duration::from_millis(300)).await;
         let all_now = self.world.sink.messages();
-        ensure!(all_now.len() == all.len(), "{} mails came too many", all_now.len() - all.len());
+        ensure!(
+            all_now.len() == all.len(),
+            "{} mails came too many",
+            all_now.len() - all.len()
+        );
         let new = all_now[self.mails..].to_vec();
         self.mails = all_now.len();
         Ok(new)
@@ -250,8 +379,13 @@ impl<'a> Tour<'a> {
 
 /// Asks the CRM's database, beside the CRM.
 async fn count(world: &World, query: &'static str) -> Result<i64> {
-    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(world.database()).read_only(true);
-    let pool = sqlx::sqlite::SqlitePoolOptions::new().max_connections(1).connect_with(options).await?;
+    let options = sqlx::sqlite::SqliteConnectOptions::new()
+        .filename(world.database())
+        .read_only(true);
+    let pool = sqlx::sqlite::SqlitePoolOptions::new()
+        .max_connections(1)
+        .connect_with(options)
+        .await?;
     let count = sqlx::query_scalar(query).fetch_one(&pool).await?;
     pool.close().await;
     Ok(count)
@@ -262,7 +396,14 @@ async fn count(world: &World, query: &'static str) -> Result<i64> {
 /// # Errors
 /// A page does not do what it should.
 pub async fn set_up(world: &World, admin: &Admin, password: &str) -> Result<usize> {
-    admin.set_up(&world.state_dir.join("center"), ADMIN_NAME, ADMIN_EMAIL, password).await?;
+    admin
+        .set_up(
+            &world.state_dir.join("center"),
+            ADMIN_NAME,
+            ADMIN_EMAIL,
+            password,
+        )
+        .await?;
     let page = admin.open("/settings").await?;
     let database = format!("sqlite://{}", world.database().display());
     let port = world.sink.port().to_string();
@@ -271,14 +412,21 @@ pub async fn set_up(world: &World, admin: &Admin, password: &str) -> Result<usiz
         ("smtp_port", port.as_str()),
         ("smtp_security", "none"),
         ("mail_from", "Vzor CRM <crm@firma.example>"),
-        ("import_database", database.as_str()),
-        ("import_query", "SELECT name, email, language, groups FROM app_user WHERE active = 1"),
+        ("import_url", database.as_str()),
+        (
+            "import_query",
+            "SELECT name, email, language, groups FROM app_user WHERE active = 1",
+        ),
         ("import_enabled", "yes"),
     ];
     admin.send(&page, "/settings", &fields).await?;
     let page = admin.open("/users/import").await?;
     admin.send(&page, "/users/import/now", &[]).await?;
-    let people = count(world, "SELECT COUNT(*) FROM app_user WHERE active = 1 AND groups NOT LIKE '%System%'").await?;
+    let people = count(
+        world,
+        "SELECT COUNT(*) FROM app_user WHERE active = 1 AND groups NOT LIKE '%System%'",
+    )
+    .await?;
     Ok(usize::try_from(people)? + 1)
 }
 
@@ -296,7 +444,9 @@ impl Watch {
             let mut seen = BTreeMap::new();
             let client = reqwest::Client::new();
             while !stopped.load(Ordering::Relaxed) {
-                let answer = ask(&client, &front).await.unwrap_or_else(|error| format!("{error:#}"));
+                let answer = ask(&client, &front)
+                    .await
+                    .unwrap_or_else(|error| format!("{error:#}"));
                 *seen.entry(answer).or_default() += 1;
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
@@ -312,8 +462,14 @@ impl Watch {
 }
 
 async fn ask(client: &reqwest::Client, front: &str) -> Result<String> {
-    let answer = client.get(format!("http://{front}/api/version")).send().await?;
+    let answer = client
+        .get(format!("http://{front}/api/version"))
+        .send()
+        .await?;
     let status = answer.status().as_u16();
     let body: serde_json::Value = answer.json().await.unwrap_or_default();
-    Ok(format!("{status} {}", body["version"].as_str().unwrap_or("?")))
+    Ok(format!(
+        "{status} {}",
+        body["version"].as_str().unwrap_or("?")
+    ))
 }

@@ -48,19 +48,33 @@ impl World {
         std::fs::create_dir_all(state_dir.join("data"))?;
         let sink = Sink::start_in(folder.join("mails"))?;
         let (front, center) = (free_port(8080)?, free_port(8081)?);
-        let world = World { programs, vendor, state_dir, front, center, sink, up: None };
+        let world = World {
+            programs,
+            vendor,
+            state_dir,
+            front,
+            center,
+            sink,
+            up: None,
+        };
         world.configure()?;
         run(world.obnova().args(["setup", "--version", "1.0.0"]))?;
         run(Command::new(&world.programs.crm)
             .args(["seed", "--contacts", &contacts.to_string()])
-            .args(["--tree".as_ref(), world.state_dir.join("current").as_os_str()])
+            .args([
+                "--tree".as_ref(),
+                world.state_dir.join("current").as_os_str(),
+            ])
             .args(["--files".as_ref(), world.files().as_os_str()])
-            .args(["--database", &format!("sqlite://{}", world.database().display())]))?;
+            .args([
+                "--database",
+                &format!("sqlite://{}", world.database().display()),
+            ]))?;
         Ok(world)
     }
 
     fn configure(&self) -> Result<()> {
-        std::fs::copy(self.vendor.root(), self.state_dir.join("root.json"))?;
+        std::fs::copy(self.vendor.root(), self.state_dir.join("root.json")).context("root.json")?;
         let text = format!(
             "product = \"vzor-crm\"\n\n\
              [releases]\nsource = {:?}\n\n\
@@ -78,7 +92,10 @@ impl World {
     /// The `obnova` command for this installation.
     pub fn obnova(&self) -> Command {
         let mut command = Command::new(&self.programs.obnova);
-        command.arg("--state").arg(&self.state_dir).env("LANG", "en");
+        command
+            .arg("--state")
+            .arg(&self.state_dir)
+            .env("LANG", "en");
         command
     }
 
@@ -103,7 +120,13 @@ impl World {
     /// It did not come up within a minute; the log tells why.
     pub async fn start(&mut self) -> Result<()> {
         let log = std::fs::File::create(self.state_dir.join("up.log"))?;
-        let child = self.obnova().arg("up").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?;
+        let child = self
+            .obnova()
+            .arg("up")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()?;
         self.up = Some(child);
         let until = Instant::now() + Duration::from_secs(60);
         loop {
@@ -113,7 +136,10 @@ impl World {
                 return Ok(());
             }
             if Instant::now() > until {
-                bail!("the installation did not come up; see {}", self.state_dir.join("up.log").display());
+                bail!(
+                    "the installation did not come up; see {}",
+                    self.state_dir.join("up.log").display()
+                );
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -124,7 +150,9 @@ impl World {
     /// # Errors
     /// It could not be told, or did not end well.
     pub fn stop(&mut self) -> Result<()> {
-        let Some(mut up) = self.up.take() else { return Ok(()) };
+        let Some(mut up) = self.up.take() else {
+            return Ok(());
+        };
         let pid = Pid::from_raw(up.id().cast_signed()).context("a process number")?;
         kill_process(pid, Signal::TERM)?;
         let status = up.wait()?;
@@ -139,9 +167,14 @@ impl World {
     /// # Errors
     /// It does not answer, or not with a version.
     pub async fn served_version(&self) -> Result<String> {
-        let answer = reqwest::get(format!("http://{}/api/version", self.front)).await?.error_for_status()?;
+        let answer = reqwest::get(format!("http://{}/api/version", self.front))
+            .await?
+            .error_for_status()?;
         let body: serde_json::Value = answer.json().await?;
-        Ok(body["version"].as_str().context("no version in the answer")?.to_owned())
+        Ok(body["version"]
+            .as_str()
+            .context("no version in the answer")?
+            .to_owned())
     }
 
     /// The engine's state.
@@ -197,8 +230,12 @@ impl World {
 pub fn engine_pid(state_dir: &Path) -> Result<Pid> {
     for entry in std::fs::read_dir("/proc")? {
         let entry = entry?;
-        let Ok(number) = entry.file_name().to_string_lossy().parse::<i32>() else { continue };
-        let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { continue };
+        let Ok(number) = entry.file_name().to_string_lossy().parse::<i32>() else {
+            continue;
+        };
+        let Ok(line) = std::fs::read(entry.path().join("cmdline")) else {
+            continue;
+        };
         let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
         let is_engine = words.get(1) == Some(&b"engine".as_slice());
         if is_engine && words.contains(&state_dir.as_os_str().as_encoded_bytes()) {
@@ -219,6 +256,7 @@ impl Drop for World {
 
 /// The wanted port of loopback, or any free one when somebody has it.
 fn free_port(wanted: u16) -> Result<SocketAddr> {
-    let listener = TcpListener::bind(("127.0.0.1", wanted)).or_else(|_| TcpListener::bind(("127.0.0.1", 0)))?;
+    let listener = TcpListener::bind(("127.0.0.1", wanted))
+        .or_else(|_| TcpListener::bind(("127.0.0.1", 0)))?;
     Ok(listener.local_addr()?)
 }

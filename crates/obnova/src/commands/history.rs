@@ -13,7 +13,11 @@ pub async fn run(client: &Client, output: &Output) -> anyhow::Result<ExitCode> {
     if let Answer::History { updates } = client.call(&Request::History).await.map_err(Failed)? {
         output.print(&updates, |text| match updates.is_empty() {
             true => text.get("cli-no-history"),
-            false => updates.iter().map(|update| line(text, update)).collect::<Vec<_>>().join("\n"),
+            false => updates
+                .iter()
+                .map(|update| line(text, update))
+                .collect::<Vec<_>>()
+                .join("\n"),
         })?;
     }
     Ok(ExitCode::SUCCESS)
@@ -26,5 +30,8 @@ fn line(text: &Text, update: &UpdateSummary) -> String {
         Outcome::RolledBack => "cli-outcome-rolled-back",
     });
     let started = update.started.strftime("%Y-%m-%d %H:%M");
-    format!("{:>4}  {started} UTC  {} -> {}  {outcome}  {}", update.update, update.from, update.to, update.actor)
+    format!(
+        "{:>4}  {started} UTC  {} -> {}  {outcome}  {}",
+        update.update, update.from, update.to, update.actor
+    )
 }

@@ -14,14 +14,23 @@ const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
 const RECONNECT_TRIES: u32 = 240;
 
 /// Starts and follows. Ending this command does not end the update.
-pub async fn run(client: &Client, version: Option<Version>, insist: bool, output: &Output) -> anyhow::Result<ExitCode> {
+pub async fn run(
+    client: &Client,
+    version: Option<Version>,
+    insist: bool,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
     let checked = client.call(&Request::Check).await.map_err(Failed)?;
     let after = match checked {
         Answer::State(state) => State::clone(&state).last_event,
         _ => 0,
     };
     let actor = format!("cli:{}", rustix::process::getuid().as_raw());
-    let request = Request::Install { version, actor, insist };
+    let request = Request::Install {
+        version,
+        actor,
+        insist,
+    };
     match client.call(&request).await.map_err(Failed)? {
         Answer::Started { update } => follow(client, update, after, output).await,
         other => anyhow::bail!("the engine gave an unexpected answer: {other:?}"),
@@ -29,7 +38,12 @@ pub async fn run(client: &Client, version: Option<Version>, insist: bool, output
 }
 
 /// Prints events until the last version of the click has ended; survives a restart of the engine.
-async fn follow(client: &Client, update: UpdateId, mut after: u64, output: &Output) -> anyhow::Result<ExitCode> {
+async fn follow(
+    client: &Client,
+    update: UpdateId,
+    mut after: u64,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
     let mut tries = 0;
     loop {
         match client.events(after, true).await {
@@ -61,13 +75,22 @@ async fn follow(client: &Client, update: UpdateId, mut after: u64, output: &Outp
 fn describe(kind: &EventKind, output: &Output) -> Option<String> {
     let text = output.text;
     let step_name = |step: &str| text.get(&format!("step-{}", step.replace('_', "-")));
-    let seconds = |milliseconds: u64| format!("{}.{:03} s", milliseconds / 1000, milliseconds % 1000);
+    let seconds =
+        |milliseconds: u64| format!("{}.{:03} s", milliseconds / 1000, milliseconds % 1000);
     Some(match kind {
         EventKind::UpdateStarted { from, to, .. } => format!("{from} -> {to}"),
-        EventKind::StepFinished { step, took_ms, .. } => format!("  {} ({})", step_name(step), seconds(*took_ms)),
-        EventKind::StepFailed { step, .. } => text.with("cli-step-failed", &[("step", &step_name(step))]),
-        EventKind::UndoFinished { step, .. } => text.with("cli-step-undone", &[("step", &step_name(step))]),
-        EventKind::Completed { blackout_ms } => text.with("cli-completed", &[("blackout", &seconds(*blackout_ms))]),
+        EventKind::StepFinished { step, took_ms, .. } => {
+            format!("  {} ({})", step_name(step), seconds(*took_ms))
+        }
+        EventKind::StepFailed { step, .. } => {
+            text.with("cli-step-failed", &[("step", &step_name(step))])
+        }
+        EventKind::UndoFinished { step, .. } => {
+            text.with("cli-step-undone", &[("step", &step_name(step))])
+        }
+        EventKind::Completed { blackout_ms } => {
+            text.with("cli-completed", &[("blackout", &seconds(*blackout_ms))])
+        }
         EventKind::RolledBack { problem, .. } => explain(text, problem),
         EventKind::StepStarted { .. } | EventKind::UndoStarted { .. } => return None,
     })
@@ -78,7 +101,13 @@ async fn end(kind: &EventKind, client: &Client) -> Option<ExitCode> {
     match kind {
         EventKind::RolledBack { .. } => Some(ExitCode::from(ROLLED_BACK)),
         EventKind::Completed { .. } => match client.call(&Request::History).await {
-            Ok(Answer::History { updates }) if updates.first().is_some_and(|update| !update.then.is_empty()) => None,
+            Ok(Answer::History { updates })
+                if updates
+                    .first()
+                    .is_some_and(|update| !update.then.is_empty()) =>
+            {
+                None
+            }
             _ => Some(ExitCode::SUCCESS),
         },
         _ => None,

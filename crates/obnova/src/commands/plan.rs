@@ -9,8 +9,16 @@ use semver::Version;
 use crate::output::{Failed, Output, explain};
 
 /// The dry run.
-pub async fn run(client: &Client, version: Option<Version>, output: &Output) -> anyhow::Result<ExitCode> {
-    if let Answer::Plan(plan) = client.call(&Request::Plan { version }).await.map_err(Failed)? {
+pub async fn run(
+    client: &Client,
+    version: Option<Version>,
+    output: &Output,
+) -> anyhow::Result<ExitCode> {
+    if let Answer::Plan(plan) = client
+        .call(&Request::Plan { version })
+        .await
+        .map_err(Failed)?
+    {
         output.print(&plan, |text| {
             let mut lines = vec![format!("{} -> {}", plan.from, plan.to)];
             for step in &plan.steps {
@@ -19,7 +27,11 @@ pub async fn run(client: &Client, version: Option<Version>, output: &Output) -> 
             }
             let (needed, free) = (plan.disk_needed.to_string(), plan.disk_free.to_string());
             lines.push(text.with("cli-disk", &[("needed", &needed), ("free", &free)]));
-            lines.extend(plan.obstacles.iter().map(|obstacle| explain(text, obstacle)));
+            lines.extend(
+                plan.obstacles
+                    .iter()
+                    .map(|obstacle| explain(text, obstacle)),
+            );
             lines.join("\n")
         })?;
     }

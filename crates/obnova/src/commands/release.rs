@@ -224,7 +224,10 @@ pub fn run(args: Args, json: bool) -> anyhow::Result<()> {
             print(json, &revoked, || {
                 let left = revoked.remaining.iter().map(Version::to_string);
                 let left = left.collect::<Vec<_>>().join(", ");
-                format!("{} is not offered any more. Still offered: {left}", revoked.version)
+                format!(
+                    "{} is not offered any more. Still offered: {left}",
+                    revoked.version
+                )
             })
         }
     }
@@ -285,7 +288,10 @@ fn init_text(made: &publish::Initialised) -> String {
     format!(
         "Made the repository {} and its keys:\n{}\nGive every installation this file: {}",
         made.repository.display(),
-        lines(&keys, |(role, file)| format!("  {role:<10} {}", file.display())),
+        lines(&keys, |(role, file)| format!(
+            "  {role:<10} {}",
+            file.display()
+        )),
         made.root.display(),
     )
 }
@@ -315,7 +321,11 @@ fn list_text(listing: &publish::Listing) -> String {
 }
 
 fn role_text(role: &publish::RoleStatus) -> String {
-    let able = if role.can_sign { "can sign" } else { "cannot sign" };
+    let able = if role.can_sign {
+        "can sign"
+    } else {
+        "cannot sign"
+    };
     let keys = lines(&role.keys, |key| match &key.file {
         Some(file) => format!("  {}  {}", key.id, file.display()),
         None => format!("  {}  not here", key.id),

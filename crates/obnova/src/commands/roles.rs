@@ -13,7 +13,10 @@ use crate::signals::asked_to_end;
 pub fn engine(state: &Path) -> anyhow::Result<ExitCode> {
     let installation = Installation::load(state).map_err(Failed)?;
     let program = std::env::current_exe()?.display().to_string();
-    let options = Options { launcher: vec![program, super::LAUNCH.to_owned()], observer: None };
+    let options = Options {
+        launcher: vec![program, super::LAUNCH.to_owned()],
+        observer: None,
+    };
     let engine = Engine::open(installation, options).map_err(Failed)?;
     let ending = Arc::clone(&engine);
     std::thread::spawn(move || {
@@ -32,7 +35,11 @@ pub fn center(state: &Path) -> anyhow::Result<ExitCode> {
         listen: installation.center.listen,
         state_dir: state.to_owned(),
         data_dir: installation.state_dir.join("center"),
-        secure_cookies: installation.center.public_url.as_ref().is_some_and(|url| url.starts_with("https:")),
+        secure_cookies: installation
+            .center
+            .public_url
+            .as_ref()
+            .is_some_and(|url| url.starts_with("https:")),
         public_url: installation.center.public_url,
     };
     multi_thread()?.block_on(obnova_center::run(options, asked_to_end()))?;
@@ -42,12 +49,17 @@ pub fn center(state: &Path) -> anyhow::Result<ExitCode> {
 /// The front.
 pub fn front(state: &Path) -> anyhow::Result<ExitCode> {
     let installation = Installation::load(state).map_err(Failed)?;
-    let options =
-        obnova_front::Options { listen: installation.front.listen, state_dir: state.to_owned(), name: None };
+    let options = obnova_front::Options {
+        listen: installation.front.listen,
+        state_dir: state.to_owned(),
+        name: None,
+    };
     multi_thread()?.block_on(obnova_front::run(options, asked_to_end()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 fn multi_thread() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
 }

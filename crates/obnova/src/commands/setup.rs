@@ -12,7 +12,8 @@ use crate::output::{Failed, Output};
 pub fn run(state: &Path, version: Option<Version>, output: &Output) -> anyhow::Result<ExitCode> {
     let installation = Installation::load(state).map_err(Failed)?;
     let bar = indicatif::ProgressBar::new(0);
-    let style = indicatif::ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec}")?;
+    let style =
+        indicatif::ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec}")?;
     bar.set_style(style);
     let mut progress = |done, total| {
         bar.set_length(total);
@@ -21,6 +22,8 @@ pub fn run(state: &Path, version: Option<Version>, output: &Output) -> anyhow::R
     let version = setup::install(&installation, version, &mut progress).map_err(Failed)?;
     bar.finish_and_clear();
     let result = serde_json::json!({ "installed": version });
-    output.print(&result, |text| text.with("cli-setup-done", &[("version", &version.to_string())]))?;
+    output.print(&result, |text| {
+        text.with("cli-setup-done", &[("version", &version.to_string())])
+    })?;
     Ok(ExitCode::SUCCESS)
 }

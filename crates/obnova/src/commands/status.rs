@@ -23,7 +23,10 @@ pub async fn show(client: &Client, request: &Request, output: &Output) -> anyhow
 
 fn describe(text: &Text, state: &State) -> String {
     let installed = state.installed.to_string();
-    let mut lines = vec![text.with("cli-installed", &[("name", &state.name), ("version", &installed)])];
+    let mut lines = vec![text.with(
+        "cli-installed",
+        &[("name", &state.name), ("version", &installed)],
+    )];
     match &state.phase {
         Phase::Idle => {}
         Phase::Updating(running) => {
@@ -50,10 +53,23 @@ fn describe(text: &Text, state: &State) -> String {
             lines.push(text.with("cli-offered", &[("version", &offer.version.to_string())]));
             for notes in &offer.notes {
                 let language = text.lang().tag();
-                let notes_text = notes.text.get(language).or_else(|| notes.text.values().next());
-                lines.push(format!("\n{} ({})\n{}", notes.version, notes.date, notes_text.map_or("", |it| it.trim())));
+                let notes_text = notes
+                    .text
+                    .get(language)
+                    .or_else(|| notes.text.values().next());
+                lines.push(format!(
+                    "\n{} ({})\n{}",
+                    notes.version,
+                    notes.date,
+                    notes_text.map_or("", |it| it.trim())
+                ));
             }
-            lines.extend(offer.obstacles.iter().map(|obstacle| format!("\n{}", explain(text, obstacle))));
+            lines.extend(
+                offer
+                    .obstacles
+                    .iter()
+                    .map(|obstacle| format!("\n{}", explain(text, obstacle))),
+            );
         }
     }
     lines.join("\n")

@@ -39,9 +39,17 @@ async fn supervise(state: &Path) -> anyhow::Result<ExitCode> {
     tracing::info!("ending");
     // The engine ends the application and then itself; the others just end.
     let client = Client::new(state);
-    let answered = client.call(&Request::Shutdown { stop_application: true }).await;
+    let answered = client
+        .call(&Request::Shutdown {
+            stop_application: true,
+        })
+        .await;
     if let Err(problem) = answered {
-        tracing::warn!(code = problem.code, detail = problem.detail, "the engine could not be asked to end");
+        tracing::warn!(
+            code = problem.code,
+            detail = problem.detail,
+            "the engine could not be asked to end"
+        );
     }
     end.send(true)?;
     while keepers.join_next().await.is_some() {}
@@ -49,7 +57,11 @@ async fn supervise(state: &Path) -> anyhow::Result<ExitCode> {
 }
 
 /// Keeps one role running until all are to end.
-async fn keep(role: &'static str, state: std::path::PathBuf, mut ended: tokio::sync::watch::Receiver<bool>) {
+async fn keep(
+    role: &'static str,
+    state: std::path::PathBuf,
+    mut ended: tokio::sync::watch::Receiver<bool>,
+) {
     let mut pause = Duration::from_millis(200);
     while !*ended.borrow() {
         let began = Instant::now();
@@ -62,7 +74,11 @@ async fn keep(role: &'static str, state: std::path::PathBuf, mut ended: tokio::s
             }
             Err(error) => tracing::error!(role, %error, "a role could not be started"),
         }
-        pause = if began.elapsed() > STABLE { Duration::from_millis(200) } else { (pause * 2).min(LONGEST_PAUSE) };
+        pause = if began.elapsed() > STABLE {
+            Duration::from_millis(200)
+        } else {
+            (pause * 2).min(LONGEST_PAUSE)
+        };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             _ = ended.changed() => return,
@@ -73,18 +89,29 @@ async fn keep(role: &'static str, state: std::path::PathBuf, mut ended: tokio::s
 fn start(role: &str, state: &Path) -> std::io::Result<Child> {
     let mut command = Command::new(std::env::current_exe()?);
     // A group of its own: Ctrl-C in a terminal is for this process, which then ends the roles in order.
-    command.arg(role).arg("--state").arg(state).stdin(Stdio::null()).process_group(0).kill_on_drop(true);
+    command
+        .arg(role)
+        .arg("--state")
+        .arg(state)
+        .stdin(Stdio::null())
+        .process_group(0)
+        .kill_on_drop(true);
     command.spawn()
 }
 
 async fn finish(role: &str, mut child: Child) {
-    if let Some(pid) = child.id().and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()))
+    if let Some(pid) = child
+        .id()
+        .and_then(|id| rustix::process::Pid::from_raw(id.cast_signed()))
         && role != "engine"
     {
         // It may have ended meanwhile: that is what is wanted.
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
     }
-    if tokio::time::timeout(END_PATIENCE, child.wait()).await.is_err() {
+    if tokio::time::timeout(END_PATIENCE, child.wait())
+        .await
+        .is_err()
+    {
         tracing::warn!(role, "a role did not end and is killed");
         let _ = child.kill().await;
     }

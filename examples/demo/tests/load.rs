@@ -1,0 +1,126 @@
+//! Users go on working while the server is updated, and while an update fails: an open loop of 200 requests a second, half of them
+//! writes, of which none may fail and none that was acknowledged may be lost or done twice.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use obnova_demo::world::World;
+use obnova_engine::api::{Answer, Outcome, Request};
+use obnova_testkit::load::{Asked, Load, Outcome as Seen};
+
+const RATE: u32 = 200;
+const CONTACTS: usize = 20_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_notices_an_update_nor_one_that_is_undone() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut world = World::make(folder.path(), CONTACTS)?;
+    world.start().await?;
+    let (installed, seen) = under_load(&world, "1.1.0", "installed").await?;
+    ensure!(installed == Outcome::Completed, "1.1.0 was not installed");
+    println!("update to 1.1.0: {seen}");
+    let (undone, seen) = under_load(&world, "1.2.0", "undone").await?;
+    ensure!(undone == Outcome::RolledBack, "1.2.0 was installed");
+    println!("undone update to 1.2.0: {seen}");
+    ensure!(
+        world.served_version().await? == "1.1.0",
+        "1.1.0 does not serve"
+    );
+    world.stop()
+}
+
+/// Updates while users work, and looks that nothing of their work is lost.
+async fn under_load(world: &World, version: &str, prefix: &'static str) -> Result<(Outcome, Seen)> {
+    world.vendor.publish(version)?;
+    world.state(Request::Check).await?;
+    let load = Load::new(
+        &format!("http://{}", world.front),
+        RATE,
+        move |shot| match shot.write {
+            false => Asked::get("/api/companies?page=1"),
+            true => {
+                let reference = format!("{prefix}-{}", shot.number);
+                let body = serde_json::json!({ "kind": "note", "subject": "Pod zátěží", "reference": reference });
+                Asked::post("/api/activities", "application/json", body.to_string())
+                    .write(reference)
+            }
+        },
+    );
+    let update = async {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let began = Instant::now();
+        let version = Some(version.parse().context("a version")?);
+        let request = Request::Install {
+            version,
+            actor: "test".to_owned(),
+            insist: false,
+        };
+        let answer = world.engine().call(&request).await;
+        let Ok(Answer::Started { update }) = answer else {
+            anyhow::bail!("it was not started: {answer:?}")
+        };
+        let ended = world.ended_update(update).await?;
+        println!(
+            "{} -> {}: {:?}, engine's blackout {:?} ms, {} ms in all",
+            ended.from,
+            ended.to,
+            ended.outcome,
+            ended.blackout_ms,
+            began.elapsed().as_millis()
+        );
+        for step in &ended.steps {
+            println!("    {} {:?} {:?} ms", step.step, step.status, step.took_ms);
+        }
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        Ok(ended.outcome)
+    };
+    let (done, finished) = tokio::sync::oneshot::channel();
+    let (outcome, seen) = tokio::join!(
+        async {
+            let outcome = update.await;
+            let _ = done.send(());
+            outcome
+        },
+        load.run_until(async { drop(finished.await) })
+    );
+    let (outcome, seen) = (outcome?, seen?);
+    ensure!(
+        seen.failed == 0,
+        "{} of {} requests failed: {:?}",
+        seen.failed,
+        seen.sent,
+        seen.reasons
+    );
+    expect_written_once(world, prefix, &seen.acknowledged).await?;
+    Ok((outcome, seen))
+}
+
+async fn expect_written_once(world: &World, prefix: &str, acknowledged: &[String]) -> Result<()> {
+    ensure!(
+        acknowledged.len() > 400,
+        "only {} writes were acknowledged",
+        acknowledged.len()
+    );
+    let url = format!(
+        "http://{}/api/activities/references?prefix={prefix}-",
+        world.front
+    );
+    let body: serde_json::Value = reqwest::get(url).await?.error_for_status()?.json().await?;
+    let list = body
+        .as_array()
+        .or_else(|| body["references"].as_array())
+        .context("a list of references")?;
+    let mut stored: BTreeMap<&str, u32> = BTreeMap::new();
+    for reference in list.iter().filter_map(serde_json::Value::as_str) {
+        *stored.entry(reference).or_default() += 1;
+    }
+    for reference in acknowledged {
+        let times = stored.get(reference.as_str()).copied().unwrap_or(0);
+        ensure!(
+            times == 1,
+            "{reference} was acknowledged and is stored {times} times"
+        );
+    }
+    Ok(())
+}
