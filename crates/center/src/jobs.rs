@@ -32,7 +32,9 @@ impl Jobs {
     pub async fn finish(mut self) {
         let all = async { while self.0.join_next().await.is_some() {} };
         if tokio::time::timeout(GRACE, all).await.is_err() {
-            tracing::warn!("a job did not end in time and is killed; what it was at is done again at the next start");
+            tracing::warn!(
+                "a job did not end in time and is killed; what it was at is done again at the next start"
+            );
         }
     }
 }
@@ -41,7 +43,11 @@ impl Jobs {
 pub fn spawn(store: Store, engine: Client, ended: Ended) -> Jobs {
     let delivery = deliver_mail::Options::default();
     let mut jobs = JoinSet::new();
-    jobs.spawn(follow_engine::run(store.clone(), engine.clone(), ended.clone()));
+    jobs.spawn(follow_engine::run(
+        store.clone(),
+        engine.clone(),
+        ended.clone(),
+    ));
     jobs.spawn(deliver_mail::run(store.clone(), delivery, ended.clone()));
     jobs.spawn(import_users::run(store.clone(), engine, ended.clone()));
     jobs.spawn(expire_sessions::run(store, ended));
@@ -62,3 +68,6 @@ async fn or_ended<T>(ended: &mut Ended, work: impl Future<Output = T>) -> Option
         done = work => Some(done),
     }
 }
+
+#[cfg(test)]
+mod tests;

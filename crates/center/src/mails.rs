@@ -1,5 +1,6 @@
 //! The mails. One file each here, with its two templates, `templates/mails/<mail>.txt` and `.html`; the words are in
-//! `mails.ftl`. To add one: its file and templates, a `mod` line and a line in [`KINDS`].
+//! `mails.ftl`, where a mail also has its name for lists, `mail-kind-<mail, dashes for underscores>`. To add one: its file and
+//! templates, its texts, and a `mod` line.
 //!
 //! [`announce`] decides which event of the engine makes which mails. Nothing is sent from here: mails are put into the
 //! outbox, and `jobs/deliver_mail.rs` sends them.
@@ -23,19 +24,6 @@ mod update_failed_group;
 mod update_started_everyone;
 mod update_started_group;
 mod update_undone_everyone;
-
-/// Every kind of mail, as in [`crate::store::outbox::MailSummary::kind`]; what it is called is the text
-/// `mail-kind-<kind, dashes for underscores>`.
-pub const KINDS: &[&str] = &[
-    update_started_group::KIND,
-    update_started_everyone::KIND,
-    update_completed_group::KIND,
-    update_completed_everyone::KIND,
-    update_failed_group::KIND,
-    update_undone_everyone::KIND,
-    test_mail::KIND,
-    report_to_support::KIND,
-];
 
 /// Right side of a Message-ID when the sender's address has none to offer.
 const NO_DOMAIN: &str = "obnova.invalid";
@@ -111,10 +99,15 @@ fn letter(kind: &'static str, words: &Words, subject: &str, text: String, html: 
 
 /// The domain of the sender's address, for Message-IDs.
 pub(crate) fn message_domain(settings: &CenterSettings) -> String {
-    settings
-        .mail_from
-        .parse::<Mailbox>()
-        .map_or_else(|_| NO_DOMAIN.to_owned(), |from| from.email.domain().to_owned())
+    settings.mail_from.parse::<Mailbox>().map_or_else(
+        |_| NO_DOMAIN.to_owned(),
+        |from| from.email.domain().to_owned(),
+    )
+}
+
+/// Whether mail can be sent from this: `name@example.com` or `Name <name@example.com>`.
+pub fn sender_is_valid(sender: &str) -> bool {
+    !sender.chars().any(char::is_control) && sender.parse::<Mailbox>().is_ok()
 }
 
 /// The product's name, or what the mails call it before the centre has met its engine.
@@ -143,7 +136,10 @@ pub async fn send_test(store: &Store, to: &str, language: Lang) -> Result<MailId
 /// # Errors
 /// The report names no address for it, or it could not be stored.
 pub async fn send_report(store: &Store, report: &Report, from: &User) -> Result<MailId, MailError> {
-    let to = report.support_email.as_deref().ok_or(MailError::NoAddress)?;
+    let to = report
+        .support_email
+        .as_deref()
+        .ok_or(MailError::NoAddress)?;
     let to = parse_email(to)?;
     let letter = report_to_support::write(report, from)?;
     post_once(store, &letter, "report", to).await
@@ -172,4 +168,4 @@ async fn post_once(
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -211,3 +211,6 @@ fn is_taken(error: &sqlx::Error) -> bool {
         .as_database_error()
         .is_some_and(|error| error.is_unique_violation())
 }
+
+#[cfg(test)]
+mod tests;

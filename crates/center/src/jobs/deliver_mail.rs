@@ -23,12 +23,14 @@ use jiff::Timestamp;
 use tokio::sync::Mutex;
 
 use self::connection::{Connection, Refusal};
+use self::marks::Marks;
 use super::{Ended, or_ended, sleep};
-use crate::store::outbox::MailId;
+use crate::store::outbox::{MailId, Mark};
 use crate::store::settings::CenterSettings;
-use crate::store::{Result, Store};
+use crate::store::{Result, Store, StoreError};
 
 mod connection;
+mod marks;
 mod message;
 
 /// How mail is delivered.
@@ -51,7 +53,7 @@ pub(crate) struct Options {
 impl Default for Options {
     fn default() -> Options {
         Options {
-            parallel: 4,
+            parallel: 2,
             batch: 100,
             timeout: Duration::from_secs(60),
             first_retry: Duration::from_secs(30),
@@ -65,7 +67,9 @@ impl Options {
     /// Time to the next attempt after so many that failed.
     fn retry(&self, attempts: u32) -> Duration {
         let factor = 2u32.saturating_pow(attempts.saturating_sub(1));
-        self.first_retry.saturating_mul(factor).min(self.longest_retry)
+        self.first_retry
+            .saturating_mul(factor)
+            .min(self.longest_retry)
     }
 }
 
@@ -89,7 +93,10 @@ pub(crate) async fn run(store: Store, options: Options, mut ended: Ended) {
     loop {
         match delivery.begin().await {
             Ok(()) => break,
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the outbox cannot be read"),
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "the outbox cannot be read"
+            ),
         }
         if !sleep(&mut delivery.ended, Duration::from_secs(5)).await {
             return;
@@ -108,7 +115,11 @@ async fn lock(store: &Store, ended: &mut Ended) -> Option<File> {
             Ok(file) => return Some(file),
             Err(error) if !said => {
                 said = true;
-                tracing::warn!(error = &error as &dyn std::error::Error, "another process delivers mail from {}; waiting for its end", path.display());
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "another process delivers mail from {}; waiting for its end",
+                    path.display()
+                );
             }
             Err(_) => {}
         }
@@ -152,7 +163,10 @@ impl Delivery {
                 Ok(Round::Sent) => continue,
                 Ok(Round::Idle(next)) => until(next).min(LONGEST_SLEEP),
                 Err(error) => {
-                    tracing::warn!(error = &error as &dyn std::error::Error, "mail is not delivered");
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "mail is not delivered"
+                    );
                     Duration::from_secs(5)
                 }
             };
@@ -199,35 +213,80 @@ impl Delivery {
     }
 
     /// Sends these over a few connections. Returns why the mail server cannot be used, if so.
-    async fn send_all(&self, due: Vec<MailId>, settings: &CenterSettings) -> Result<Option<String>> {
+    async fn send_all(
+        &self,
+        due: Vec<MailId>,
+        settings: &CenterSettings,
+    ) -> Result<Option<String>> {
         let workers = self.options.parallel.min(due.len()).max(1);
         let queue = Mutex::new(due.into_iter());
         let broken = AtomicBool::new(false);
-        let work = (0..workers).map(|_| async {
-            let mut sender = Sender {
+        let (marks, writer) = marks::marks(&self.store);
+        let senders: Vec<_> = (0..workers)
+            .map(|_| Sender {
                 store: &self.store,
                 options: &self.options,
                 settings,
+                marks: marks.clone(),
                 connection: None,
-            };
-            let result = async {
-                while !broken.load(Ordering::Relaxed) && !*self.ended.borrow() {
-                    let Some(id) = queue.lock().await.next() else {
-                        break;
-                    };
-                    if let Some(reason) = sender.send(id).await? {
-                        broken.store(true, Ordering::Relaxed);
-                        return Ok(Some(reason));
-                    }
-                }
-                Ok(None)
+            })
+            .collect();
+        // The writer ends when the last sender is gone.
+        drop(marks);
+        let work = senders
+            .into_iter()
+            .map(|sender| self.work(sender, &queue, &broken));
+        let (results, written) = tokio::join!(join_all(work), writer.run());
+        written?;
+        let mut reason = None;
+        for result in results {
+            match result {
+                Ok(found) => reason = reason.or(found),
+                Err(Halt::Store(error)) => return Err(error),
+                // The writer has said why.
+                Err(Halt::Marks(marks::Lost)) => {}
             }
-            .await;
-            sender.quit().await;
-            result
-        });
-        let results: Result<Vec<_>> = join_all(work).await.into_iter().collect();
-        Ok(results?.into_iter().flatten().next())
+        }
+        Ok(reason)
+    }
+
+    /// One connection sends what is in the queue, until it is empty, the mail server cannot be used, or the centre ends.
+    async fn work(
+        &self,
+        mut sender: Sender<'_>,
+        queue: &Mutex<std::vec::IntoIter<MailId>>,
+        broken: &AtomicBool,
+    ) -> std::result::Result<Option<String>, Halt> {
+        while !broken.load(Ordering::Relaxed) && !*self.ended.borrow() {
+            let Some(id) = queue.lock().await.next() else {
+                break;
+            };
+            if let Some(reason) = sender.send(id).await? {
+                broken.store(true, Ordering::Relaxed);
+                return Ok(Some(reason));
+            }
+        }
+        sender.quit().await;
+        Ok(None)
+    }
+}
+
+/// Why a connection's work stops in the middle.
+#[derive(Debug)]
+enum Halt {
+    Store(StoreError),
+    Marks(marks::Lost),
+}
+
+impl From<StoreError> for Halt {
+    fn from(error: StoreError) -> Halt {
+        Halt::Store(error)
+    }
+}
+
+impl From<marks::Lost> for Halt {
+    fn from(lost: marks::Lost) -> Halt {
+        Halt::Marks(lost)
     }
 }
 
@@ -236,31 +295,32 @@ struct Sender<'a> {
     store: &'a Store,
     options: &'a Options,
     settings: &'a CenterSettings,
+    marks: Marks,
     connection: Option<Connection>,
 }
 
 impl Sender<'_> {
     /// Sends one mail and stores how it went. Returns why the mail server cannot be used, if so.
-    async fn send(&mut self, id: MailId) -> Result<Option<String>> {
-        let store = self.store;
-        let Some(mail) = store.mail(id).await? else {
+    async fn send(&mut self, id: MailId) -> std::result::Result<Option<String>, Halt> {
+        let marks = self.marks.clone();
+        let Some(mail) = self.store.mail(id).await? else {
             return Ok(None);
         };
         let message = match message::compose(&mail, &self.settings.mail_from) {
             Ok(message) => message,
             Err(message::Unsendable::Sender(error)) => return Ok(Some(error)),
             Err(message::Unsendable::Mail(error)) => {
-                store.mark_failed(id, &error).await?;
+                marks.set(Mark::Failed(id, error)).await?;
                 return Ok(None);
             }
         };
         let refusal = match self.offer(message.envelope()).await {
             Err(refusal) => refusal,
             Ok(connection) => {
-                store.mark_sending(id).await?;
+                marks.set(Mark::Sending(id)).await?;
                 match connection.hand_over(&message.formatted()).await {
                     Ok(()) => {
-                        store.mark_sent(id).await?;
+                        marks.set(Mark::Sent(id)).await?;
                         return Ok(None);
                     }
                     Err(refusal) => refusal,
@@ -271,7 +331,10 @@ impl Sender<'_> {
     }
 
     /// The connection, once the server waits for the content.
-    async fn offer(&mut self, envelope: &lettre::address::Envelope) -> std::result::Result<&mut Connection, Refusal> {
+    async fn offer(
+        &mut self,
+        envelope: &lettre::address::Envelope,
+    ) -> std::result::Result<&mut Connection, Refusal> {
         if let Some(mut connection) = self.connection.take().filter(Connection::is_usable) {
             match connection.offer(envelope).await {
                 Ok(()) => return Ok(self.connection.insert(connection)),
@@ -289,22 +352,30 @@ impl Sender<'_> {
         Ok(connection)
     }
 
-    async fn refused(&mut self, id: MailId, attempts: u32, refusal: Refusal) -> Result<Option<String>> {
+    async fn refused(
+        &mut self,
+        id: MailId,
+        attempts: u32,
+        refusal: Refusal,
+    ) -> std::result::Result<Option<String>, Halt> {
         let next = Timestamp::now() + self.options.retry(attempts);
         match refusal {
             Refusal::Never(reason) => {
                 tracing::warn!(mail = id, reason, "the mail server refuses mail {id}");
-                self.store.mark_failed(id, &reason).await?;
+                self.marks.set(Mark::Failed(id, reason)).await?;
                 Ok(None)
             }
             Refusal::Later(reason) => {
-                self.store.mark_waiting(id, &reason, next).await?;
+                self.marks.set(Mark::Waiting(id, reason, next)).await?;
                 Ok(None)
             }
             Refusal::Server(reason) => {
                 self.connection = None;
                 // Due at once: it is put off together with the others.
-                self.store.mark_waiting(id, &reason, Timestamp::now()).await?;
+                let now = Timestamp::now();
+                self.marks
+                    .set(Mark::Waiting(id, reason.clone(), now))
+                    .await?;
                 Ok(Some(reason))
             }
         }
@@ -329,4 +400,4 @@ fn until(time: Option<Timestamp>) -> Duration {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -19,7 +19,10 @@ const MAILS: Duration = Duration::from_secs(180 * 24 * 3600);
 pub(crate) async fn run(store: Store, mut ended: Ended) {
     loop {
         if let Err(error) = expire(&store).await {
-            tracing::warn!(error = &error as &dyn std::error::Error, "old entries could not be removed");
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "old entries could not be removed"
+            );
         }
         if !sleep(&mut ended, EVERY).await {
             return;

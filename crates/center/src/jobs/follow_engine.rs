@@ -38,7 +38,10 @@ pub(crate) async fn run(store: Store, engine: Client, mut ended: Ended) {
             let text = error.to_string();
             // An engine that is away is said once, not every second.
             if text != last {
-                tracing::warn!(error = &error as &dyn std::error::Error, "the engine's events are not followed; trying again");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "the engine's events are not followed; trying again"
+                );
             }
             last = text;
         }

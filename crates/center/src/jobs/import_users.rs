@@ -9,8 +9,8 @@ use obnova_text::Lang;
 use serde::{Deserialize, Serialize};
 
 use super::{Ended, or_ended, sleep};
-pub use crate::store::imports::Outcome;
 use crate::store::imports::ImportRow;
+pub use crate::store::imports::Outcome;
 use crate::store::{self, Store, StoreError};
 
 mod csv;
@@ -72,9 +72,9 @@ impl ImportError {
     /// What the machine said; never the database's address, which may hold a password.
     pub fn detail(&self) -> Option<&str> {
         match self {
-            ImportError::Address(detail) | ImportError::Query(detail) | ImportError::File(detail) => {
-                Some(detail)
-            }
+            ImportError::Address(detail)
+            | ImportError::Query(detail)
+            | ImportError::File(detail) => Some(detail),
             _ => None,
         }
     }
@@ -99,7 +99,10 @@ pub struct LastImport {
 pub(crate) async fn run(store: Store, engine: Client, mut ended: Ended) {
     loop {
         // Can be broken off anywhere: users change in one transaction.
-        if or_ended(&mut ended, import_if_due(&store, &engine)).await.is_none() {
+        if or_ended(&mut ended, import_if_due(&store, &engine))
+            .await
+            .is_none()
+        {
             return;
         }
         if !sleep(&mut ended, LOOK).await {
@@ -119,9 +122,15 @@ async fn import_if_due(store: &Store, engine: &Client) {
                 errors = outcome.error_count,
                 "users imported"
             ),
-            Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "users were not imported"),
+            Err(error) => tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "users were not imported"
+            ),
         },
-        Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "the import's settings cannot be read"),
+        Err(error) => tracing::warn!(
+            error = &error as &dyn std::error::Error,
+            "the import's settings cannot be read"
+        ),
     }
 }
 
@@ -132,7 +141,11 @@ async fn is_due(store: &Store) -> store::Result<bool> {
     let Some(last) = last(store).await? else {
         return Ok(true);
     };
-    let pause = if last.outcome.is_some() && !last.from_file { EVERY } else { RETRY };
+    let pause = if last.outcome.is_some() && !last.from_file {
+        EVERY
+    } else {
+        RETRY
+    };
     Ok(last.at + pause <= Timestamp::now())
 }
 

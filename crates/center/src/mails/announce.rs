@@ -90,7 +90,12 @@ pub(crate) async fn announce(store: &Store, event: &Event) -> Result<u64, MailEr
     events::advance(&mut write, event.number).await?;
     store.commit_mail(write).await?;
     if posted > 0 {
-        tracing::info!(update = event.update, event = event.number, mails = posted, "mails put into the outbox");
+        tracing::info!(
+            update = event.update,
+            event = event.number,
+            mails = posted,
+            "mails put into the outbox"
+        );
     }
     Ok(posted)
 }
@@ -179,7 +184,10 @@ impl Announcement {
     async fn seen(&mut self, update: UpdateId) -> Result<Option<SeenUpdate>, MailError> {
         let seen = events::seen(&mut self.write, self.epoch, update).await?;
         if seen.is_none() {
-            tracing::warn!(update, "an update whose beginning was not seen; nothing is announced");
+            tracing::warn!(
+                update,
+                "an update whose beginning was not seen; nothing is announced"
+            );
         }
         Ok(seen)
     }

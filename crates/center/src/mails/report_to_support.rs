@@ -47,8 +47,18 @@ pub(super) fn write(report: &Report, from: &User) -> Result<Letter, MailError> {
         .and_then(|update| update.problem.as_ref())
         .map(|problem| explain(words.text, problem));
     let problem = problem.as_ref();
-    let html = Html { words, has_update, problem }.render()?;
-    let text = Plain { words, has_update, problem }.render()?;
+    let html = Html {
+        words,
+        has_update,
+        problem,
+    }
+    .render()?;
+    let text = Plain {
+        words,
+        has_update,
+        problem,
+    }
+    .render()?;
     let mut letter = letter(KIND, words, "mail-report-to-support-subject", text, html);
     letter.reply_to = Some(from.email.clone());
     letter.attachments.push(Attachment {

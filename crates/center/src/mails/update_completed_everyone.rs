@@ -29,5 +29,11 @@ pub(super) fn write(facts: &Facts, language: Lang) -> askama::Result<Letter> {
     let link = &facts.center;
     let html = Html { words, link }.render()?;
     let text = Plain { words, link }.render()?;
-    Ok(letter(KIND, words, "mail-update-completed-everyone-subject", text, html))
+    Ok(letter(
+        KIND,
+        words,
+        "mail-update-completed-everyone-subject",
+        text,
+        html,
+    ))
 }

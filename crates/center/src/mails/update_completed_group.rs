@@ -33,7 +33,23 @@ pub(super) fn write(facts: &Facts, blackout_ms: u64, language: Lang) -> askama::
     let words = &Words::new(language, values);
     let link = &facts.updates_page();
     let welcome = &facts.center;
-    let html = Html { words, link, welcome }.render()?;
-    let text = Plain { words, link, welcome }.render()?;
-    Ok(letter(KIND, words, "mail-update-completed-group-subject", text, html))
+    let html = Html {
+        words,
+        link,
+        welcome,
+    }
+    .render()?;
+    let text = Plain {
+        words,
+        link,
+        welcome,
+    }
+    .render()?;
+    Ok(letter(
+        KIND,
+        words,
+        "mail-update-completed-group-subject",
+        text,
+        html,
+    ))
 }

@@ -39,7 +39,25 @@ pub(super) fn write(facts: &Facts, problem: &Problem, language: Lang) -> askama:
     // Required stops before the one that failed stay installed.
     let is_partial = facts.seen.hop > 1;
     let link = &facts.updates_page();
-    let html = Html { words, problem, is_partial, link }.render()?;
-    let text = Plain { words, problem, is_partial, link }.render()?;
-    Ok(letter(KIND, words, "mail-update-failed-group-subject", text, html))
+    let html = Html {
+        words,
+        problem,
+        is_partial,
+        link,
+    }
+    .render()?;
+    let text = Plain {
+        words,
+        problem,
+        is_partial,
+        link,
+    }
+    .render()?;
+    Ok(letter(
+        KIND,
+        words,
+        "mail-update-failed-group-subject",
+        text,
+        html,
+    ))
 }

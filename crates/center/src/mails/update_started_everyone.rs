@@ -26,5 +26,11 @@ pub(super) fn write(facts: &Facts, language: Lang) -> askama::Result<Letter> {
     let words = &Words::new(language, facts.values());
     let html = Html { words }.render()?;
     let text = Plain { words }.render()?;
-    Ok(letter(KIND, words, "mail-update-started-everyone-subject", text, html))
+    Ok(letter(
+        KIND,
+        words,
+        "mail-update-started-everyone-subject",
+        text,
+        html,
+    ))
 }

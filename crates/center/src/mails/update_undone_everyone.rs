@@ -30,5 +30,11 @@ pub(super) fn write(facts: &Facts, language: Lang) -> askama::Result<Letter> {
     let is_partial = facts.seen.hop > 1;
     let html = Html { words, is_partial }.render()?;
     let text = Plain { words, is_partial }.render()?;
-    Ok(letter(KIND, words, "mail-update-undone-everyone-subject", text, html))
+    Ok(letter(
+        KIND,
+        words,
+        "mail-update-undone-everyone-subject",
+        text,
+        html,
+    ))
 }

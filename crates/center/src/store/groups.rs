@@ -5,8 +5,6 @@ use sqlx::FromRow;
 use super::users::{UserId, administrators, found, keep_an_administrator};
 use super::{Result, Store, StoreError, is_taken};
 
-/// Identifier of the group of service accounts, who are no people: they get no mail that is for everyone.
-pub const SYSTEM: &str = "System";
 /// Identifier of the group of all active people. It has no list of members: it is computed.
 pub const EVERYONE: &str = "Everyone";
 /// Identifier of the group of those who may use the Administration Centre.
@@ -49,7 +47,9 @@ pub(super) fn parse_identifier(identifier: &str) -> Result<&str> {
         && identifier.chars().count() <= IDENTIFIER_LIMIT
         // A comma separates identifiers in settings and imports.
         && !identifier.chars().any(|c| c.is_control() || c == ',');
-    is_valid.then_some(identifier).ok_or(StoreError::NameInvalid)
+    is_valid
+        .then_some(identifier)
+        .ok_or(StoreError::NameInvalid)
 }
 
 impl Store {
@@ -76,12 +76,12 @@ impl Store {
     /// # Errors
     /// The database failed.
     pub async fn groups_of(&self, user: UserId) -> Result<Vec<GroupId>> {
-        Ok(
-            sqlx::query_scalar("SELECT group_id FROM memberships WHERE user_id = ? ORDER BY group_id")
-                .bind(user)
-                .fetch_all(&self.read)
-                .await?,
+        Ok(sqlx::query_scalar(
+            "SELECT group_id FROM memberships WHERE user_id = ? ORDER BY group_id",
         )
+        .bind(user)
+        .fetch_all(&self.read)
+        .await?)
     }
 
     /// Whether the user is in the group Administrator.

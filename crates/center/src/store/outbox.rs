@@ -77,7 +77,7 @@ pub struct MailSummary {
     pub subject: String,
     /// How it stands.
     pub state: MailState,
-    /// How often it was handed to the mail server.
+    /// How often it was tried.
     pub attempts: u32,
     /// When it is tried next, while it waits.
     pub next_attempt: Timestamp,
@@ -361,10 +361,11 @@ impl Store {
         Ok(())
     }
 
-    /// The numbers of the first mails that are due, in the order in which they were put in.
+    /// The numbers of the first mails that are due, in the order in which they were put in; those that were tried without
+    /// success come after all others, so that one that a server stumbles over does not hold up the rest.
     pub(crate) async fn due_mails(&self, now: Timestamp, limit: u32) -> Result<Vec<MailId>> {
         Ok(sqlx::query_scalar(
-            "SELECT id FROM outbox WHERE state = 'waiting' AND next_attempt <= ? ORDER BY id LIMIT ?",
+            "SELECT id FROM outbox WHERE state = 'waiting' AND next_attempt <= ? ORDER BY attempts, id LIMIT ?",
         )
         .bind(millis(now))
         .bind(limit)
@@ -381,49 +382,13 @@ impl Store {
         Ok(optional_time(&row, "next")?)
     }
 
-    /// Before the content goes out.
-    pub(crate) async fn mark_sending(&self, id: MailId) -> Result<()> {
-        sqlx::query("UPDATE outbox SET state = 'sending', attempts = attempts + 1 WHERE id = ?")
-            .bind(id)
-            .execute(&self.write)
-            .await?;
-        Ok(())
-    }
-
-    /// After the server has taken it.
-    pub(crate) async fn mark_sent(&self, id: MailId) -> Result<()> {
-        sqlx::query("UPDATE outbox SET state = 'sent', sent_at = ?, last_error = NULL WHERE id = ?")
-            .bind(millis(Timestamp::now()))
-            .bind(id)
-            .execute(&self.write)
-            .await?;
-        Ok(())
-    }
-
-    /// It cannot be sent, ever.
-    pub(crate) async fn mark_failed(&self, id: MailId, error: &str) -> Result<()> {
-        sqlx::query("UPDATE outbox SET state = 'failed', last_error = ? WHERE id = ?")
-            .bind(error)
-            .bind(id)
-            .execute(&self.write)
-            .await?;
-        Ok(())
-    }
-
-    /// It could not be sent this time.
-    pub(crate) async fn mark_waiting(
-        &self,
-        id: MailId,
-        error: &str,
-        next_attempt: Timestamp,
-    ) -> Result<()> {
-        sqlx::query("UPDATE outbox SET state = 'waiting', last_error = ?, next_attempt = ? WHERE id = ?")
-            .bind(error)
-            .bind(millis(next_attempt))
-            .bind(id)
-            .execute(&self.write)
-            .await?;
-        Ok(())
+    /// Stores how these mails fare, in one transaction.
+    pub(crate) async fn mark_mails(&self, marks: &[Mark]) -> Result<()> {
+        let mut write = self.begin().await?;
+        for mark in marks {
+            mark.set(&mut write).await?;
+        }
+        Ok(write.commit().await?)
     }
 
     /// The mail server cannot be used: everything that is due waits until then.
@@ -450,7 +415,7 @@ impl Store {
     /// before it begins.
     pub(crate) async fn take_back_interrupted(&self) -> Result<u64> {
         let done = sqlx::query(
-            "UPDATE outbox SET state = 'waiting', last_error = 'interrupted while sending', next_attempt = ?
+            "UPDATE outbox SET state = 'waiting', attempts = attempts + 1, last_error = 'interrupted while sending', next_attempt = ?
              WHERE state = 'sending'",
         )
         .bind(millis(Timestamp::now()))
@@ -485,6 +450,48 @@ impl Store {
             .await?;
         write.commit().await?;
         Ok(done.rows_affected())
+    }
+}
+
+/// How a mail fares.
+#[derive(Debug)]
+pub(crate) enum Mark {
+    /// Its content goes out next.
+    Sending(MailId),
+    /// The server has taken it.
+    Sent(MailId),
+    /// It cannot be sent, ever; why.
+    Failed(MailId, String),
+    /// It could not be sent this time; why, and when next.
+    Waiting(MailId, String, Timestamp),
+}
+
+impl Mark {
+    async fn set(&self, connection: &mut SqliteConnection) -> Result<()> {
+        let query = match self {
+            Mark::Sending(id) => {
+                sqlx::query("UPDATE outbox SET state = 'sending' WHERE id = ?")
+                    .bind(id)
+            }
+            Mark::Sent(id) => sqlx::query(
+                "UPDATE outbox SET state = 'sent', attempts = attempts + 1, sent_at = ?, last_error = NULL WHERE id = ?",
+            )
+            .bind(millis(Timestamp::now()))
+            .bind(id),
+            Mark::Failed(id, error) => {
+                sqlx::query("UPDATE outbox SET state = 'failed', attempts = attempts + 1, last_error = ? WHERE id = ?")
+                    .bind(error)
+                    .bind(id)
+            }
+            Mark::Waiting(id, error, next_attempt) => sqlx::query(
+                "UPDATE outbox SET state = 'waiting', attempts = attempts + 1, last_error = ?, next_attempt = ? WHERE id = ?",
+            )
+            .bind(error)
+            .bind(millis(*next_attempt))
+            .bind(id),
+        };
+        query.execute(connection).await?;
+        Ok(())
     }
 }
 
@@ -605,13 +612,15 @@ async fn insert_letter(
     .await?;
     let id = done.last_insert_rowid();
     for attachment in &letter.attachments {
-        sqlx::query("INSERT INTO attachments (letter_id, name, media_type, content) VALUES (?, ?, ?, ?)")
-            .bind(id)
-            .bind(&attachment.name)
-            .bind(&attachment.media_type)
-            .bind(&attachment.content)
-            .execute(&mut *connection)
-            .await?;
+        sqlx::query(
+            "INSERT INTO attachments (letter_id, name, media_type, content) VALUES (?, ?, ?, ?)",
+        )
+        .bind(id)
+        .bind(&attachment.name)
+        .bind(&attachment.media_type)
+        .bind(&attachment.content)
+        .execute(&mut *connection)
+        .await?;
     }
     Ok(id)
 }

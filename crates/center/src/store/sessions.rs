@@ -17,12 +17,8 @@ const SEEN_RESOLUTION: Duration = Duration::from_secs(60);
 pub struct Session {
     /// Who signed in; active.
     pub user: User,
-    /// When.
-    pub created: Timestamp,
     /// The last request, to a minute.
     pub last_seen: Timestamp,
-    /// When it ends.
-    pub expires: Timestamp,
     /// Whether the user is in the group Administrator.
     pub is_administrator: bool,
 }
@@ -58,7 +54,7 @@ impl Store {
         let now = Timestamp::now();
         let row: Option<SqliteRow> = sqlx::query(
             "SELECT u.id, u.name, u.email, u.language, u.password_hash IS NOT NULL AS has_password, u.source, u.active,
-                    u.created, s.created AS began, s.last_seen, s.expires,
+                    u.created, s.last_seen,
                     EXISTS (SELECT 1 FROM memberships m JOIN groups g ON g.id = m.group_id
                             WHERE m.user_id = u.id AND g.identifier_key = 'administrator') AS is_administrator
              FROM sessions s JOIN users u ON u.id = s.user_id
@@ -71,9 +67,7 @@ impl Store {
         let Some(row) = row else { return Ok(None) };
         let session = Session {
             user: User::from_row(&row)?,
-            created: time(&row, "began")?,
             last_seen: time(&row, "last_seen")?,
-            expires: time(&row, "expires")?,
             is_administrator: row.try_get("is_administrator")?,
         };
         if now.duration_since(session.last_seen).unsigned_abs() > SEEN_RESOLUTION {
@@ -96,19 +90,6 @@ impl Store {
             .execute(&self.write)
             .await?;
         Ok(())
-    }
-
-    /// Ends all sessions of a user but this one; returns how many.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn end_other_sessions(&self, user: UserId, keep: &[u8]) -> Result<u64> {
-        let done = sqlx::query("DELETE FROM sessions WHERE user_id = ? AND token_hash <> ?")
-            .bind(user)
-            .bind(keep)
-            .execute(&self.write)
-            .await?;
-        Ok(done.rows_affected())
     }
 
     /// Removes sessions that have ended; returns how many.

@@ -220,7 +220,10 @@ impl Store {
             Some(row) => row.try_get::<i64, _>("total")?.unsigned_abs(),
             None => 0,
         };
-        let items = rows.iter().map(User::from_row).collect::<sqlx::Result<_>>()?;
+        let items = rows
+            .iter()
+            .map(User::from_row)
+            .collect::<sqlx::Result<_>>()?;
         Ok(Page { items, total })
     }
 

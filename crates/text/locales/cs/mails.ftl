@@ -1,9 +1,9 @@
 # Area: mails. What is in the mails, and what is said about mails and imports of users.
 
 mail-header = { $product }
-mail-footer = Tuto zprávu odeslalo Centrum správy. Není třeba na ni odpovídat.
+mail-footer = Tuto zprávu odeslalo Administrační centrum. Není třeba na ni odpovídat.
 mail-link-progress = Sledovat průběh
-mail-link-updates = Otevřít Aktualizace v Centru správy
+mail-link-updates = Otevřít Aktualizace v Administračním centru
 mail-link-welcome = Otevřít stránku ke stažení
 
 # What each mail is called in lists. Keys: mail-kind-<kind, dashes for underscores>.
@@ -22,8 +22,8 @@ mail-update-started-group-title = Aktualizace na verzi { $target } byla zahájen
 mail-update-started-group-what = Uživatel { $actor } zahájil aktualizaci serverové části { $product } z verze { $first } na verzi { $target }.
 mail-update-started-group-next = Nikdo se nemusí odhlašovat. Při přechodu na novou verzi požadavky chvíli počkají; nic z toho, co bylo uloženo, se neztratí. Pokud se cokoli nepovede, systém se sám vrátí do stavu před aktualizací. O dokončení nebo vrácení aktualizace vás budeme informovat další zprávou.
 
-mail-update-started-everyone-subject = { $product } se aktualizuje na verzi { $target }
-mail-update-started-everyone-title = { $product } se aktualizuje
+mail-update-started-everyone-subject = { $product }: probíhá aktualizace na verzi { $target }
+mail-update-started-everyone-title = Probíhá aktualizace { $product }
 mail-update-started-everyone-what = Byla zahájena aktualizace { $product } z verze { $first } na verzi { $target }.
 mail-update-started-everyone-next = Můžete pracovat dál. Program může chvíli odpovídat pomaleji než obvykle; nic z toho, co uložíte, se neztratí. Až bude aktualizace dokončena, dáme vám vědět.
 
@@ -42,7 +42,7 @@ mail-update-completed-everyone-ask = Pokud ji nenabídne nebo pokud Desktop ješ
 
 mail-update-failed-group-subject = { $product }: aktualizace na verzi { $to } se nezdařila a byla vrácena zpět
 mail-update-failed-group-title = Aktualizace na verzi { $to } se nezdařila a byla vrácena zpět
-mail-update-failed-group-what = Aktualizace serverové části { $product } z verze { $from } na verzi { $to }, kterou zahájil uživatel { $actor }, nebyla dokončena. { $product } běží ve verzi { $from } a lze normálně pracovat.
+mail-update-failed-group-what = Aktualizace serverové části { $product } z verze { $from } na verzi { $to }, kterou zahájil uživatel { $actor }, nebyla dokončena. Server běží ve verzi { $from } a lze normálně pracovat.
 mail-update-failed-group-happened = Co se stalo
 mail-update-failed-group-state = V jakém stavu jsou data
 mail-update-failed-group-partial = Verze, které na cestě k verzi { $target } předcházejí verzi { $to }, se nainstalovaly v pořádku a zůstávají nainstalovány.
@@ -57,7 +57,7 @@ mail-update-undone-everyone-partial = Aktualizace z verze { $first } proběhla j
 
 mail-test-mail-subject = { $product }: zkušební zpráva
 mail-test-mail-title = Funguje to
-mail-test-mail-what = Toto je zkušební zpráva z Centra správy { $product }. Pokud ji čtete, zprávy o aktualizacích lze doručovat.
+mail-test-mail-what = Toto je zkušební zpráva z Administračního centra { $product }. Pokud ji čtete, zprávy o aktualizacích lze doručovat.
 
 mail-report-to-support-subject = { $product } { $installed }: diagnostická zpráva
 mail-report-to-support-title = Diagnostická zpráva
@@ -82,4 +82,4 @@ import-failed-query = Databáze aplikace odmítla připojení nebo dotaz.
 import-failed-column = Chybí sloupec „name“ nebo „email“.
 import-failed-file = Soubor nelze přečíst jako CSV v kódování UTF-8.
 import-failed-empty = Není tu ani jeden použitelný řádek. Nikdo nebyl deaktivován.
-import-failed-store = Selhala vlastní databáze Centra.
+import-failed-store = Selhala vlastní databáze Administračního centra.

@@ -82,4 +82,4 @@ import-failed-query = The application's database refused the connection or the q
 import-failed-column = The column “name” or “email” is missing.
 import-failed-file = The file cannot be read as CSV in UTF-8.
 import-failed-empty = There is not a single usable row. Nobody was deactivated.
-import-failed-store = The centre's own database failed.
+import-failed-store = The Administration Centre’s own database failed.

@@ -26,7 +26,9 @@ pub(super) async fn rows(address: &str, query: &str) -> Result<Vec<ImportRow>, I
     let (kind, address) = parse(address)?;
     tokio::time::timeout(TIMEOUT, read(kind, &address, query))
         .await
-        .map_err(|_| ImportError::Query(format!("no answer within {} seconds", TIMEOUT.as_secs())))?
+        .map_err(|_| {
+            ImportError::Query(format!("no answer within {} seconds", TIMEOUT.as_secs()))
+        })?
 }
 
 /// The kind of database, and its address as a read-only one. Nothing of the address gets into the error: there may be a
@@ -50,7 +52,9 @@ async fn read(kind: Kind, address: &Url, query: &str) -> Result<Vec<ImportRow>, 
     let options = AnyConnectOptions::from_url(address).map_err(refused)?;
     // The query's text and results are people's data: not for logs.
     let options = options.disable_statement_logging();
-    let mut connection = AnyConnection::connect_with(&options).await.map_err(refused)?;
+    let mut connection = AnyConnection::connect_with(&options)
+        .await
+        .map_err(refused)?;
     let read_only = match kind {
         Kind::Sqlite => "PRAGMA query_only = on",
         Kind::Postgres => "BEGIN READ ONLY",
