@@ -32,27 +32,22 @@
     }
   };
 
-  // Settings whose fields make sense only for one choice of another.
-  const follow = (root) => {
-    for (const select of root.querySelectorAll("[data-submits]")) {
-      select.addEventListener("change", () => select.form.requestSubmit());
-    }
-  };
+  document.addEventListener("DOMContentLoaded", () => raise(document));
+  document.addEventListener("htmx:afterSettle", () => raise(document));
 
-  const ready = (root) => {
-    raise(root);
-    follow(root);
-  };
-  document.addEventListener("DOMContentLoaded", () => ready(document));
-  document.addEventListener("htmx:afterSettle", (event) => {
-    ready(document);
-    // Focus goes to what has just appeared when it was asked for, so that a screen reader starts there.
-    const target = event.target.querySelector?.("[data-focus]");
-    if (target) {
-      delete target.dataset.focus;
-      target.focus();
-    }
+  // Nothing is exchanged under somebody who is just answering a question in it.
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    if (event.detail.target.querySelector("dialog[open]") && event.detail.target.id === "offer") event.detail.shouldSwap = false;
   });
+
+  // The centre itself did not answer: say so instead of waiting for ever.
+  const failed = (down) => {
+    for (const notice of document.querySelectorAll("[data-failed]")) notice.hidden = !down;
+  };
+  for (const name of ["htmx:responseError", "htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(name, () => failed(true));
+  }
+  document.addEventListener("htmx:beforeRequest", () => failed(false));
 
   // While the live connection is down the page says so; EventSource connects again by itself.
   const lost = (down) => {

@@ -18,7 +18,7 @@ use tower_http::compression::CompressionLayer;
 
 use crate::pages::{
     audit, groups, history, imports, install, live, notifications, preferences, report, settings,
-    setup, sign_in, updates, users, welcome,
+    setup, sign_in, updates, user, users, welcome,
 };
 use crate::run::{Error, Options};
 use crate::store::Store;
@@ -43,15 +43,15 @@ pub fn router(centre: Centre) -> Router {
         .route("/updates/report/{update}/send", post(report::send))
         .route("/history", get(history::list))
         .route("/history/{update}", get(history::show))
-        .route("/users", get(users::list).post(users::add))
-        .route("/users/new", get(users::new))
+        .route("/users", get(users::list).post(user::add))
+        .route("/users/new", get(user::new))
         .route("/users/import", get(imports::show).post(imports::upload))
         .route("/users/import/now", post(imports::now))
-        .route("/users/{id}", get(users::edit).post(users::change))
-        .route("/users/{id}/password", post(users::set_password))
+        .route("/users/{id}", get(user::edit).post(user::change))
+        .route("/users/{id}/password", post(user::set_password))
         .route(
             "/users/{id}/remove",
-            get(users::confirm_removal).post(users::remove),
+            get(user::confirm_removal).post(user::remove),
         )
         .route("/groups", get(groups::list).post(groups::add))
         .route("/groups/{id}", post(groups::rename))
@@ -81,6 +81,7 @@ pub fn router(centre: Centre) -> Router {
         .layer(from_fn(headers::same_site))
         .layer(from_fn_with_state(centre.clone(), error::dress))
         .layer(from_fn_with_state(centre.clone(), session::recognise));
+    let secure = centre.secure_cookies();
     Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .route(
@@ -88,7 +89,7 @@ pub fn router(centre: Centre) -> Router {
             get(assets::serve).layer(CompressionLayer::new()),
         )
         .merge(pages)
-        .layer(from_fn(headers::secure))
+        .layer(from_fn(move |request, next| headers::secure(secure, request, next)))
         .with_state(centre)
 }
 
@@ -108,7 +109,7 @@ struct Shared {
 /// Longest wait for an answer that the engine has ready, before a page is shown without it.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// The file with the code that the first administrator is made with.
-const SETUP_CODE: &str = "setup-code";
+pub const SETUP_CODE: &str = "setup-code";
 
 impl Centre {
     /// Opens the store and, while there is no administrator, makes the set-up code.

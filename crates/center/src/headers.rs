@@ -20,8 +20,11 @@ const ALWAYS: &[(&str, &str)] = &[
     ("cross-origin-resource-policy", "same-origin"),
 ];
 
-/// Adds the headers. A handler that has set one itself (the mail preview's stricter policy) keeps its own.
-pub async fn secure(request: Request, next: Next) -> Response {
+/// Browsers stay with HTTPS for a year.
+const ONLY_HTTPS: &str = "max-age=31536000";
+
+/// Adds the headers, with `https` the one that keeps browsers on HTTPS. A handler that has set one itself (the mail preview's stricter policy) keeps its own.
+pub async fn secure(https: bool, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
@@ -29,6 +32,9 @@ pub async fn secure(request: Request, next: Next) -> Response {
     }
     absent(headers, "content-security-policy", POLICY);
     absent(headers, "cache-control", "no-store");
+    if https {
+        absent(headers, "strict-transport-security", ONLY_HTTPS);
+    }
     response
 }
 

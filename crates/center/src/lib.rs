@@ -6,6 +6,7 @@ mod assets;
 mod auth;
 mod error;
 mod explain;
+mod first_run;
 mod form;
 mod format;
 mod headers;
@@ -18,4 +19,5 @@ mod run;
 mod session;
 mod store;
 
+pub use first_run::{Administrator, FirstSettings, prepare};
 pub use run::{Error, Options, run, serve};

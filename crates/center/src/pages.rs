@@ -1,6 +1,7 @@
 //! The pages, one file each beside its template of the same name.
 
 pub mod audit;
+pub mod faults;
 pub mod groups;
 pub mod history;
 pub mod imports;
@@ -15,5 +16,6 @@ pub mod settings;
 pub mod setup;
 pub mod sign_in;
 pub mod updates;
+pub mod user;
 pub mod users;
 pub mod welcome;

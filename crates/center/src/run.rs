@@ -54,6 +54,9 @@ pub enum Error {
     /// The centre's database cannot be used.
     #[error("the centre's database failed")]
     Store(#[from] store::StoreError),
+    /// A password could not be hashed.
+    #[error("the password could not be hashed: {0}")]
+    Password(String),
     /// The server ended by itself.
     #[error("the web server failed")]
     Serve(#[source] io::Error),

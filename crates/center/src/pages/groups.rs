@@ -6,7 +6,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use obnova_text::Text;
 
-use super::users::fault_key;
+use super::faults::fault_key;
 use crate::app::Centre;
 use crate::error::Failure;
 use crate::form::Posted;

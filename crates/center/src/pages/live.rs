@@ -29,7 +29,7 @@ const LASTS: Duration = Duration::from_secs(600);
 /// Between the stops of one click the engine is idle for a moment.
 const BETWEEN_STOPS: Duration = Duration::from_secs(10);
 
-/// Which update the page shows; none: the page waits for one to start.
+/// Which update the page shows (0: it waits for the engine); none: the page waits for an update to start.
 #[derive(Deserialize)]
 pub struct Shown {
     update: Option<u64>,
@@ -69,10 +69,12 @@ struct Follower {
     last: Sent,
 }
 
+/// What stands in the place of the steps while the engine does not answer.
 #[derive(Template)]
 #[template(path = "lost.html")]
-struct Lost {
-    t: &'static Text,
+pub struct Lost {
+    /// The texts.
+    pub t: &'static Text,
 }
 
 /// Whether there is more to come.

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use obnova_text::Text;
 use sha2::{Digest, Sha256};
 
+use super::faults::{fault_key, password_fault};
 use crate::app::Centre;
 use crate::auth::{self, Attempt};
 use crate::error::Failure;
@@ -67,7 +68,7 @@ pub async fn create(
     let store = centre.store();
     let id = match store.add_first_administrator(&data, &hash).await {
         Ok(id) => id.ok_or(Failure::NotFound)?,
-        Err(error) => match super::users::fault_key(&error) {
+        Err(error) => match fault_key(&error) {
             Some(key) => return refuse(page, key),
             None => return Err(error.into()),
         },
@@ -78,18 +79,6 @@ pub async fn create(
     let user = store.user(id).await?.ok_or(Failure::NotFound)?;
     let cookie = session::begin(&centre, &user).await?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/updates")).into_response())
-}
-
-/// Why a new password, typed twice, cannot be taken: the text's key.
-pub fn password_fault(fields: &Fields) -> Option<&'static str> {
-    let password = fields.raw("password");
-    if password.chars().count() < auth::MIN_PASSWORD || password.len() > auth::MAX_PASSWORD {
-        Some("password-short")
-    } else if password != fields.raw("again") {
-        Some("password-differs")
-    } else {
-        None
-    }
 }
 
 async fn needed(centre: &Centre) -> Result<(), Failure> {

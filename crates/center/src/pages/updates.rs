@@ -115,8 +115,21 @@ pub async fn show(
     Query(query): Query<Check>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
-    let state = page.engine.clone()?;
     let t = page.t();
+    let state = match page.engine.clone() {
+        Ok(state) => state,
+        // Shown live as well: the page goes on by itself when the engine is back.
+        Err(_) => {
+            let live = super::live::Lost { t }.render()?;
+            return html(&RunningPage {
+                t,
+                update: 0,
+                said: t.get("progress-engine-away"),
+                live,
+                page,
+            });
+        }
+    };
     if let Some(live) = Live::of(t, &state) {
         return html(&RunningPage {
             t,
@@ -151,7 +164,10 @@ pub async fn offer(
     if !is_fragment(&headers) {
         return Ok(Redirect::to("/updates?check=now").into_response());
     }
-    let state = check(&centre).await?;
+    let state = match check(&centre).await {
+        Ok(state) => state,
+        Err(problem) => return no_answer(&page, &problem),
+    };
     if !matches!(state.phase, Phase::Idle) {
         // Somebody has started an update meanwhile: the page becomes its steps.
         return Ok([("hx-refresh", "true")].into_response());
@@ -174,11 +190,22 @@ pub async fn seen(State(centre): State<Centre>, posted: Posted) -> Result<Respon
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/updates")).into_response())
 }
 
-async fn check(centre: &Centre) -> Result<Box<api::State>, Failure> {
+async fn check(centre: &Centre) -> Result<Box<api::State>, api::Problem> {
     match centre.ask(&Request::Check, CHECK_PATIENCE).await? {
         Answer::State(state) => Ok(state),
-        _ => Err(unexpected().into()),
+        _ => Err(unexpected()),
     }
+}
+
+/// The engine did not answer the question for news: what it knows, if it says at least that, with the problem beside it.
+fn no_answer(page: &Page, problem: &api::Problem) -> Result<Response, Failure> {
+    let Ok(state) = &page.engine else {
+        return Ok([("hx-refresh", "true")].into_response());
+    };
+    let t = page.t();
+    let mut part = part(page, state, false, Some(t.get("updates-check-failed")));
+    part.check_problem = Some(explain(t, problem));
+    html(&part)
 }
 
 fn running_number(phase: &Phase) -> u64 {

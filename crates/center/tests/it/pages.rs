@@ -287,3 +287,29 @@ async fn a_test_mail_is_in_the_outbox_with_its_text_and_html() {
     let again = anna.post(&format!("{path}/resend"), &[]).await;
     assert_eq!(again.status(), StatusCode::SEE_OTHER);
 }
+
+#[tokio::test]
+async fn a_centre_can_be_prepared_without_a_person_once() {
+    let centre = Centre::start().await;
+    let anna = obnova_center::Administrator {
+        name: "Anna Nováková".into(),
+        email: crate::centre::EMAIL.into(),
+        password: crate::centre::PASSWORD.into(),
+        language: obnova_text::Lang::Cs,
+    };
+    let first = obnova_center::FirstSettings {
+        mail_from: "obnova@example.com".into(),
+        local_smtp: Some(("127.0.0.1".into(), 2525)),
+        ..Default::default()
+    };
+    let prepare = || obnova_center::prepare(centre.folder.path(), &anna, &first);
+    assert!(prepare().await.unwrap());
+    assert!(!prepare().await.unwrap());
+    assert!(!centre.setup_code().exists());
+    let browser = Browser::new(&centre, "en");
+    let answer = browser
+        .sign_in(crate::centre::EMAIL, crate::centre::PASSWORD)
+        .await;
+    assert_eq!(place(&answer), "/updates");
+    assert!(browser.page("/settings").await.contains("value=\"2525\""));
+}

@@ -362,7 +362,7 @@ async fn while_the_engine_is_away_the_page_says_so_and_goes_on_afterwards() {
     let anna = centre.signed_in().await;
     anna.fragment("/updates/offer").await;
     drop(centre.engine.take());
-    let answer = anna.get("/updates").await;
+    let answer = anna.get("/history").await;
     assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert!(
         answer
@@ -371,7 +371,12 @@ async fn while_the_engine_is_away_the_page_says_so_and_goes_on_afterwards() {
             .unwrap()
             .contains("The update service does not answer")
     );
-    let live = anna.page("/updates/live?update=1");
+    let page = anna.page("/updates").await;
+    assert!(
+        page.contains("sse-connect=\"/updates/live?update=0\""),
+        "{page}"
+    );
+    let live = anna.page("/updates/live?update=0");
     let folder = centre.folder.path().to_owned();
     let back = async {
         tokio::time::sleep(Duration::from_millis(1500)).await;
@@ -379,6 +384,9 @@ async fn while_the_engine_is_away_the_page_says_so_and_goes_on_afterwards() {
     };
     let (live, _engine) = tokio::join!(tokio::time::timeout(Duration::from_secs(20), live), back);
     let live = live.unwrap();
-    assert!(live.contains("The update service is restarting"), "{live}");
+    assert!(
+        live.contains("The update service does not answer right now"),
+        "{live}"
+    );
     assert!(live.contains("event: changed"), "{live}");
 }
