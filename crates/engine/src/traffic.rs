@@ -1,7 +1,8 @@
 //! Orders to the fronts, and their reports.
 //!
-//! An order is in force for an update only when every connected front has reported it. A front that is not connected lets
-//! nothing through: it holds until it has an order, and one that connects gets the order of the moment.
+//! An order is in force for an update only when every connected front has reported it. A front that was just started lets
+//! nothing through until it has an order. One that has lost the engine keeps its last order, and comes back within a
+//! second: for so long after a front has gone, and after the engine's own start, no front being there proves nothing.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -11,6 +12,9 @@ use std::time::{Duration, Instant};
 use semver::Version;
 
 use crate::api::{HoldLimits, TrafficMode, TrafficOrder, TrafficReport};
+
+/// A living front that lost the engine is back within this time.
+const RETURN: Duration = Duration::from_millis(1200);
 
 /// The order of the moment and who has it.
 pub struct Traffic {
@@ -22,6 +26,8 @@ struct Inner {
     order: TrafficOrder,
     fronts: HashMap<u64, Option<TrafficReport>>,
     next_front: u64,
+    /// Until when a front may be alive that has an older order and is not connected.
+    strays_until: Instant,
 }
 
 impl Traffic {
@@ -36,6 +42,7 @@ impl Traffic {
                 order,
                 fronts: HashMap::new(),
                 next_front: 1,
+                strays_until: Instant::now() + RETURN,
             }),
             changed: Condvar::new(),
         }
@@ -112,7 +119,11 @@ impl Traffic {
 
     /// A front has gone: whatever was under way in it has gone with it.
     pub fn disconnect(&self, front: u64) {
-        self.lock().fronts.remove(&front);
+        let mut inner = self.lock();
+        if inner.fronts.remove(&front).is_some() {
+            inner.strays_until = Instant::now() + RETURN;
+        }
+        drop(inner);
         self.changed.notify_all();
     }
 
@@ -144,8 +155,11 @@ impl Traffic {
 }
 
 impl Inner {
-    /// Requests under way in all fronts, or `None` while one of them has not reported the order.
+    /// Requests under way in all fronts, or `None` while one of them has not reported the order, or may be about to come back.
     fn under_way(&self, sequence: u64) -> Option<u64> {
+        if Instant::now() < self.strays_until {
+            return None;
+        }
         let reports = self
             .fronts
             .values()
@@ -162,25 +176,36 @@ mod tests {
 
     const QUICK: Duration = Duration::from_millis(50);
 
+    /// Past the time in which stray fronts may come back.
+    fn settled() -> Traffic {
+        let traffic = Traffic::holding(HoldLimits::default());
+        traffic.lock().strays_until = Instant::now();
+        traffic.pass("127.0.0.1:1".parse().unwrap());
+        traffic
+    }
+
+    fn hold(traffic: &Traffic, patience: Duration) -> u64 {
+        traffic.hold(HoldLimits::default(), None, patience, &|_| ())
+    }
+
     #[test]
     fn without_a_front_holding_is_at_once_in_force() {
-        let traffic = Traffic::holding(HoldLimits::default());
-        traffic.pass("127.0.0.1:1".parse().unwrap());
-        assert_eq!(
-            traffic.hold(
-                HoldLimits::default(),
-                None,
-                Duration::from_secs(60),
-                &|_| ()
-            ),
-            0
-        );
+        assert_eq!(hold(&settled(), Duration::from_secs(60)), 0);
+    }
+
+    #[test]
+    fn a_front_that_has_just_gone_may_be_alive_and_is_waited_for() {
+        let traffic = settled();
+        let front = traffic.connect();
+        traffic.disconnect(front);
+        let began = Instant::now();
+        assert_eq!(hold(&traffic, Duration::from_secs(60)), 0);
+        assert!(began.elapsed() >= RETURN - QUICK);
     }
 
     #[test]
     fn holding_waits_for_a_front_that_has_not_reported() {
-        let traffic = Traffic::holding(HoldLimits::default());
-        traffic.pass("127.0.0.1:1".parse().unwrap());
+        let traffic = settled();
         let front = traffic.connect();
         let started = Instant::now();
         traffic.hold(HoldLimits::default(), None, QUICK, &|_| ());
@@ -216,8 +241,7 @@ mod tests {
 
     #[test]
     fn a_report_about_an_older_order_does_not_count() {
-        let traffic = Traffic::holding(HoldLimits::default());
-        traffic.pass("127.0.0.1:1".parse().unwrap());
+        let traffic = settled();
         let front = traffic.connect();
         let sequence = traffic.next_order(front, 0, QUICK).unwrap().sequence;
         traffic.report(

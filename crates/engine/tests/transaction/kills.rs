@@ -1,6 +1,9 @@
 //! The engine is killed before and after every record of the journal: of an update, and of one that is undone. The next engine must
 //! end old or new, serving, with nothing left over.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
 use anyhow::{Context, Result, ensure};
 use obnova_engine::Moment;
 
@@ -18,6 +21,9 @@ pub const CASES: &[Case] = &[
         undone,
     ),
 ];
+
+/// Tries at a time.
+const WORKERS: usize = 4;
 
 /// Which end a try had.
 #[derive(Debug, Default)]
@@ -45,19 +51,42 @@ fn undone() -> Result<String> {
     Ok(format!("{} ended old", ends.old))
 }
 
+/// Tries every moment, a few at a time: most of a try is waiting.
 fn every_record(version: &str) -> Result<Ends> {
-    let mut ends = Ends::default();
-    for number in 1.. {
-        for moment in [Moment::Before(number), Moment::After(number)] {
-            match one(version, moment).with_context(|| format!("killed {moment:?}"))? {
-                Some(true) => ends.new += 1,
-                Some(false) => ends.old += 1,
-                // There is no such record: all have been tried.
-                None => return Ok(ends),
+    let ends = Mutex::new(Ends::default());
+    let next = AtomicU64::new(0);
+    let last = AtomicU64::new(u64::MAX);
+    std::thread::scope(|scope| {
+        let work = || -> Result<()> {
+            loop {
+                let moment_number = next.fetch_add(1, Ordering::Relaxed);
+                if moment_number >= last.load(Ordering::Relaxed) {
+                    return Ok(());
+                }
+                let record = moment_number / 2 + 1;
+                let moment = if moment_number.is_multiple_of(2) {
+                    Moment::Before(record)
+                } else {
+                    Moment::After(record)
+                };
+                let end = one(version, moment).with_context(|| format!("killed {moment:?}"))?;
+                let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
+                match end {
+                    Some(true) => ends.new += 1,
+                    Some(false) => ends.old += 1,
+                    // There is no such record: all have been tried.
+                    None => drop(last.fetch_min(moment_number, Ordering::Relaxed)),
+                }
             }
-        }
-    }
-    Ok(ends)
+        };
+        let workers: Vec<_> = (0..WORKERS).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| {
+            worker
+                .join()
+                .map_err(|_| anyhow::anyhow!("a try panicked"))?
+        })
+    })?;
+    Ok(ends.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// `Some(true)` new, `Some(false)` old, `None` when the engine was never killed.
