@@ -110,7 +110,7 @@ impl Channel {
 
 impl std::fmt::Display for Channel {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
+        formatter.pad(match self {
             Self::Stable => "stable",
             Self::Beta => "beta",
         })

@@ -19,26 +19,31 @@ impl Digest {
     }
 
     /// The digest and length of all that can be read, with bounded memory.
-    pub fn of_reader(mut reader: impl Read) -> io::Result<(Self, u64)> {
-        let mut hasher = Hasher::default();
-        let mut buffer = vec![0; 64 << 10];
-        loop {
-            match reader.read(&mut buffer)? {
-                0 => return Ok(hasher.finish()),
-                count => hasher.update(&buffer[..count]),
-            }
-        }
+    pub fn of_reader(reader: impl Read) -> io::Result<(Self, u64)> {
+        Ok(Hasher::of_reader(reader)?.finish())
     }
 }
 
 /// A digest in the making, and the number of bytes it has seen.
-#[derive(Default)]
+#[derive(Default, Clone)]
 pub(crate) struct Hasher {
     state: Sha256,
     length: u64,
 }
 
 impl Hasher {
+    /// Having seen all that can be read.
+    pub(crate) fn of_reader(mut reader: impl Read) -> io::Result<Self> {
+        let mut hasher = Self::default();
+        let mut buffer = vec![0; 64 << 10];
+        loop {
+            match reader.read(&mut buffer)? {
+                0 => return Ok(hasher),
+                count => hasher.update(&buffer[..count]),
+            }
+        }
+    }
+
     pub(crate) fn update(&mut self, bytes: &[u8]) {
         self.state.update(bytes);
         self.length += bytes.len() as u64;

@@ -46,9 +46,12 @@ impl Store {
 
     /// Waits until no other process refreshes this store.
     pub(crate) fn lock(&self) -> Result<Lock, Error> {
-        Lock::take(&self.directory.join("lock")).map_err(Error::local(
-            "the store of release metadata cannot be locked",
-        ))
+        let failed = || Error::local("the store of release metadata cannot be locked");
+        let lock = Lock::take(&self.directory.join("lock")).map_err(failed())?;
+        for directory in ["", "metadata", "metadata/root_history"] {
+            durable::remove_temporaries(&self.directory.join(directory)).map_err(failed())?;
+        }
+        Ok(lock)
     }
 
     pub(crate) fn metadata(&self, name: &str) -> Result<Option<Vec<u8>>, Error> {

@@ -12,10 +12,12 @@ use crate::source::Source;
 mod directory;
 mod http;
 mod limits;
+mod partial;
 
 pub(crate) use directory::open_regular;
-pub(crate) use http::{Http, Wanted};
+pub(crate) use http::Http;
 pub use limits::Limits;
+pub(crate) use partial::Wanted;
 
 /// The way to one repository. Cheap to clone.
 #[derive(Debug, Clone)]

@@ -301,7 +301,7 @@ fn list_text(listing: &publish::Listing) -> String {
         format!(
             "{:<12} {:<7} {:>10} {:>10} compressed",
             release.version.to_string(),
-            release.channel.to_string(),
+            release.channel,
             size(release.bytes),
             size(release.packed_bytes),
         )
@@ -309,7 +309,7 @@ fn list_text(listing: &publish::Listing) -> String {
     let expiries = lines(&listing.expiries, |role| {
         format!(
             "{:<10} valid until {} ({} days)",
-            role.role.to_string(),
+            role.role,
             day(role.expires),
             role.days_left,
         )
@@ -357,4 +357,69 @@ fn quorum(text: &str) -> Result<(usize, usize), String> {
     let must = must.parse().map_err(|_| wrong())?;
     let of = of.parse().map_err(|_| wrong())?;
     Ok((must, of))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(subcommand)]
+        args: Args,
+    }
+
+    fn obnova_release(directory: &Path, line: &str) -> anyhow::Result<()> {
+        let words = line.split(' ').map(|word| match word.strip_prefix('@') {
+            Some(name) => directory.join(name).display().to_string(),
+            None => word.to_owned(),
+        });
+        let line = Line::try_parse_from(std::iter::once("release".to_owned()).chain(words))?;
+        run(line.args, true)
+    }
+
+    #[test]
+    fn a_vendor_goes_the_whole_way() {
+        let directory = tempfile::tempdir().unwrap();
+        let description = r#"
+            product = "crm"
+            name = "CRM"
+            version = "1.0.0"
+            date = 2026-11-24
+            server = { start = ["/bin/true"], health = [{ path = "/" }] }
+        "#;
+        std::fs::write(directory.path().join("release.toml"), description).unwrap();
+        std::fs::create_dir(directory.path().join("dist")).unwrap();
+        std::fs::write(directory.path().join("dist/file"), "content").unwrap();
+        for line in [
+            "init --repository @repo --keys @keys --offline-keys @stick --root 2/3",
+            "keys list --repository @repo --keys @keys",
+            "build --description @release.toml --tree @dist --out @build",
+            "publish @build --repository @repo --keys @keys --keys @stick",
+            "list --repository @repo",
+            "keys new targets --keys @colleague",
+            "keys rotate targets --quorum 1/2 --new-keys @stick --repository @repo --keys @keys --keys @stick",
+            "resign --repository @repo --keys @keys",
+            "resign --also root --also targets --repository @repo --keys @keys --keys @stick",
+            "revoke 1.0.0 --repository @repo --keys @keys --keys @stick",
+        ] {
+            if let Err(error) = obnova_release(directory.path(), line) {
+                panic!("{line}: {error:#}");
+            }
+        }
+        let without = "revoke 1.0.0 --repository @repo --keys @keys";
+        assert!(obnova_release(directory.path(), without).is_err());
+    }
+
+    #[test]
+    fn a_quorum_is_two_numbers() {
+        assert_eq!(quorum("2/3"), Ok((2, 3)));
+        for wrong in ["", "2", "2/", "/3", "a/b", "-1/2"] {
+            assert!(quorum(wrong).is_err(), "{wrong}");
+        }
+    }
 }

@@ -75,10 +75,10 @@ pub(super) async fn bring(
         Transport::Http(http) => {
             let partial = content.partial(directory);
             let wanted = crate::transport::Wanted {
-                path: &path,
+                path,
                 length: file.packed_size,
                 sha256: file.packed_sha256,
-                partial: &partial,
+                partial: partial.clone(),
             };
             http.download(&wanted, progress).await?;
             in_background(move || {

@@ -1,6 +1,7 @@
 //! The directory in which a version is put together, beside where it will be.
 
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use semver::Version;
@@ -112,23 +113,43 @@ impl Staging {
         let failed = || Error::local("the new version cannot be put in its place");
         let place = InstalledRelease::directory(&self.versions, &self.version);
         if std::fs::symlink_metadata(&place).is_ok() {
-            durable::exchange(&self.directory, &place).map_err(failed())?;
-            return durable::remove_dir_all(&self.directory).map_err(failed());
+            return exchange(&self.directory, &place).map_err(failed());
         }
         durable::rename_new(&self.directory, &place).map_err(failed())
     }
 }
 
+/// Puts `new` in the place of `old` and removes the latter.
+fn exchange(new: &Path, old: &Path) -> std::io::Result<()> {
+    match durable::exchange(new, old) {
+        Ok(()) => durable::remove_dir_all(new),
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::InvalidInput | ErrorKind::Unsupported
+            ) =>
+        {
+            // Not in one instant, then: killed between, the version is not there and is put together again.
+            let aside = new.with_extension("old");
+            durable::rename(old, &aside)?;
+            durable::rename_new(new, old)?;
+            durable::remove_dir_all(&aside)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 fn remove_leftovers(versions: &Path) -> Result<(), Error> {
     let failed = || Error::local("what an interrupted download has left cannot be removed");
+    durable::remove_temporaries(versions).map_err(failed())?;
     for entry in std::fs::read_dir(versions).map_err(failed())? {
         let entry = entry.map_err(failed())?;
-        let name = entry.file_name();
-        let Some(name) = name.to_str() else { continue };
-        if name.starts_with(PREFIX) {
+        let is_staging = entry
+            .file_name()
+            .to_str()
+            .is_some_and(|name| name.starts_with(PREFIX));
+        if is_staging {
             durable::remove_dir_all(&entry.path()).map_err(failed())?;
-        } else if name.starts_with(durable::TEMPORARY_PREFIX) {
-            durable::remove_file(&entry.path()).map_err(failed())?;
         }
     }
     Ok(())

@@ -237,8 +237,7 @@ fn refuse_foreign(out: &Path) -> Result<(), Error> {
 fn replace(beside: &Path, out: &Path) -> Result<(), Error> {
     let failed = || Error::local("the release cannot be put in its place");
     if out.exists() {
-        durable::exchange(beside, out).map_err(failed())?;
-        return durable::remove_dir_all(beside).map_err(failed());
+        durable::remove_dir_all(out).map_err(failed())?;
     }
     durable::rename(beside, out).map_err(failed())
 }

@@ -60,7 +60,7 @@ impl Key {
             return Err(Error::invalid(
                 &shown,
                 format!(
-                    "is a key that others can read (mode {:o}); chmod 600 it",
+                    "is a key that others can read (mode {:o}); chmod 600 it, or mount its file system with umask=077",
                     mode & 0o777
                 ),
             ));

@@ -48,6 +48,7 @@ impl Repository {
         durable::create_dir_all(&directory.join("targets")).map_err(failed())?;
         durable::create_dir_all(&directory.join("content")).map_err(failed())?;
         let lock = Lock::take(&directory.join(".lock")).map_err(failed())?;
+        durable::remove_temporaries(&directory.join("metadata")).map_err(failed())?;
         Ok(Self {
             directory: directory.to_owned(),
             _lock: lock,

@@ -1,18 +1,16 @@
 //! A repository on a web server, which may be slow, cut off, endless, wrong or hostile.
 
 use std::future::Future;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, ETAG, IF_RANGE, RANGE};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, IF_RANGE, RANGE};
 use reqwest::{Client, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::limits::Limits;
-use crate::digest::{Digest, Hasher};
-use crate::durable::{self, Partial};
+use super::partial::{Part, Resumed, Wanted};
 use crate::error::Error;
 
 /// The web server. Cheap to clone.
@@ -21,17 +19,6 @@ pub(crate) struct Http {
     client: Client,
     base: Arc<Url>,
     limits: Limits,
-}
-
-/// A file of known length and digest to be downloaded to the disk.
-pub(crate) struct Wanted<'a> {
-    /// Its path in the repository.
-    pub(crate) path: &'a str,
-    /// Its exact length, bytes.
-    pub(crate) length: u64,
-    pub(crate) sha256: Digest,
-    /// Where the part that is here already is, and the rest goes to.
-    pub(crate) partial: &'a Path,
 }
 
 /// Why one attempt came to nothing.
@@ -92,44 +79,39 @@ impl Http {
     /// bytes that are here, each time it changes.
     pub(crate) async fn download(
         &self,
-        wanted: &Wanted<'_>,
+        wanted: &Wanted,
         progress: &dyn Fn(u64),
     ) -> Result<(), Error> {
-        let cannot_write = || Error::local("downloaded content cannot be written");
-        let mut partial = Partial::open(wanted.partial).map_err(cannot_write())?;
-        let mut hasher = resume(wanted).map_err(cannot_write())?;
+        let mut part = Part::open(wanted).await?;
         let mut failures = 0;
         let mut spoilt_once = false;
         let patience = Patience::new(self.limits.time_for(wanted.length));
         loop {
-            progress(hasher.length());
-            let before = hasher.length();
-            let attempt = self.attempt_rest(wanted, &mut partial, &mut hasher, progress);
-            let outcome = self.within(wanted.path, &patience, attempt).await;
-            if hasher.length() > before {
+            let before = part.length();
+            progress(before);
+            let attempt = self.attempt_rest(wanted, &mut part, progress);
+            let outcome = self.within(&wanted.path, &patience, attempt).await;
+            if part.length() > before {
                 failures = 0;
             }
             let error = match outcome {
-                Ok(()) => {
-                    let (digest, _) = std::mem::take(&mut hasher).finish();
-                    if digest == wanted.sha256 {
-                        return Ok(());
-                    }
-                    // A crash may have spoilt the part that was here; the server gets one more chance.
-                    partial.clear().map_err(cannot_write())?;
-                    if std::mem::replace(&mut spoilt_once, true) {
-                        return Err(self.wrong(wanted.path, "is not what was signed"));
-                    }
+                Ok(()) if part.is_complete() => return Ok(()),
+                // A crash may have spoilt the part that was here; the server gets one more chance.
+                Ok(()) if !spoilt_once => {
+                    spoilt_once = true;
+                    part.restart()?;
                     continue;
                 }
+                Ok(()) => {
+                    part.restart()?;
+                    return Err(self.wrong(&wanted.path, "is not what was signed"));
+                }
                 Err(Failure::FromTheStart) => {
-                    partial.clear().map_err(cannot_write())?;
-                    forget_tag(wanted.partial).map_err(cannot_write())?;
-                    hasher = Hasher::default();
-                    self.wrong(wanted.path, "does not go on with what is here already")
+                    part.restart()?;
+                    self.wrong(&wanted.path, "does not go on with what is here already")
                 }
                 Err(Failure::Missing) => {
-                    return Err(self.wrong(wanted.path, "is not in the repository"));
+                    return Err(self.wrong(&wanted.path, "is not in the repository"));
                 }
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::Again(error)) => error,
@@ -152,44 +134,34 @@ impl Http {
 
     async fn attempt_rest(
         &self,
-        wanted: &Wanted<'_>,
-        partial: &mut Partial,
-        hasher: &mut Hasher,
+        wanted: &Wanted,
+        part: &mut Part,
         progress: &dyn Fn(u64),
     ) -> Result<(), Failure> {
-        let local =
-            |error| Failure::Final(Error::local("downloaded content cannot be written")(error));
-        if hasher.length() == wanted.length {
+        let path = &wanted.path;
+        if part.length() == wanted.length {
             return Ok(());
         }
-        let resumed = (hasher.length() > 0).then(|| Resumed {
-            from: hasher.length(),
-            tag: read_tag(wanted.partial),
-        });
-        let mut response = self.ask(wanted.path, resumed.as_ref()).await?;
-        if response.status() == StatusCode::OK && hasher.length() > 0 {
-            // The server does not do ranges, or its file has changed: it sends all.
-            partial.clear().map_err(local)?;
-            *hasher = Hasher::default();
-        }
+        let mut response = self.ask(path, part.resumed().as_ref()).await?;
         if response.status() == StatusCode::OK {
-            keep_tag(wanted.partial, &response).map_err(local)?;
+            // Nothing was here; or the server does not do ranges, or its file has changed: it sends all.
+            part.restart().map_err(Failure::Final)?;
+            part.keep_tag(&response).map_err(Failure::Final)?;
         }
-        let expected = response.content_length().map(|rest| rest + hasher.length());
-        self.refuse_longer(wanted.path, expected, wanted.length)?;
-        while let Some(piece) = self.piece(wanted.path, &mut response).await? {
-            let length = hasher.length() + piece.len() as u64;
-            self.refuse_longer(wanted.path, Some(length), wanted.length)?;
-            partial.push(&piece).map_err(local)?;
-            hasher.update(&piece);
-            progress(hasher.length());
+        let expected = response.content_length().map(|rest| rest + part.length());
+        self.refuse_longer(path, expected, wanted.length)?;
+        while let Some(piece) = self.piece(path, &mut response).await? {
+            let length = part.length() + piece.len() as u64;
+            self.refuse_longer(path, Some(length), wanted.length)?;
+            part.push(&piece).map_err(Failure::Final)?;
+            progress(length);
         }
-        if hasher.length() < wanted.length {
+        if part.length() < wanted.length {
             return Err(Failure::Again(Error::unreachable(
-                self.address(wanted.path),
+                self.address(path),
                 format!(
                     "the answer ended after {} of {} bytes",
-                    hasher.length(),
+                    part.length(),
                     wanted.length
                 ),
             )));
@@ -327,56 +299,10 @@ impl Patience {
     }
 }
 
-struct Resumed {
-    from: u64,
-    tag: Option<String>,
-}
-
-/// The digest so far of what an earlier run has left; nothing, if that is longer than the file can be.
-fn resume(wanted: &Wanted<'_>) -> std::io::Result<Hasher> {
-    use std::io::Read;
-    let mut file = std::fs::File::open(wanted.partial)?;
-    let mut hasher = Hasher::default();
-    if file.metadata()?.len() > wanted.length {
-        Partial::open(wanted.partial)?.clear()?;
-        return Ok(hasher);
-    }
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher),
-            count => hasher.update(&buffer[..count]),
-        }
-    }
-}
-
 fn begins_at(response: &Response, from: u64) -> bool {
     response
         .headers()
         .get(CONTENT_RANGE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.starts_with(&format!("bytes {from}-")))
-}
-
-fn tag_path(partial: &Path) -> std::path::PathBuf {
-    partial.with_extension("etag")
-}
-
-/// Only a strong tag says that the bytes are the same.
-fn keep_tag(partial: &Path, response: &Response) -> std::io::Result<()> {
-    match response.headers().get(ETAG).map(|tag| tag.to_str()) {
-        Some(Ok(tag)) if tag.starts_with('"') => {
-            durable::write(&tag_path(partial), tag.as_bytes(), 0o600)
-        }
-        _ => forget_tag(partial),
-    }
-}
-
-fn forget_tag(partial: &Path) -> std::io::Result<()> {
-    durable::remove_file(&tag_path(partial))
-}
-
-fn read_tag(partial: &Path) -> Option<String> {
-    let bytes = durable::read_limited(&tag_path(partial), 1024).ok()?;
-    String::from_utf8(bytes).ok()
 }
