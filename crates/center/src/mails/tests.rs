@@ -1,6 +1,7 @@
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use obnova_engine::api::{Event, EventKind, Problem, UpdateId};
+use obnova_engine::api::{Event, EventKind, Outcome, Problem, UpdateId, UpdateSummary};
 use obnova_engine::problem;
 use obnova_text::Lang;
 use semver::Version;
@@ -301,34 +302,97 @@ async fn a_new_journal_is_told_apart_from_the_one_before() {
     );
 }
 
-#[tokio::test]
-async fn every_mail_has_its_texts_and_no_markup_of_others() {
+/// All kinds of mail, with this address of the centre.
+async fn all_mails(public_url: &str) -> Vec<(MailSummary, String, String)> {
     let mut company = Company::found().await;
     let mut settings = company.store.settings().await.unwrap();
-    settings.public_url = "https://centre.example.com/".to_owned();
+    settings.public_url = public_url.to_owned();
     company.store.save_settings(&settings).await.unwrap();
-    company.happens(1, started("1.0.0", "1.1.0", &[], 1)).await;
+    company
+        .happens(1, started("1.0.0", "1.1.0", &["1.2.0"], 1))
+        .await;
     company.happens(1, announced()).await;
     company.happens(1, completed()).await;
-    company.happens(2, started("1.1.0", "1.2.0", &[], 1)).await;
-    company.happens(2, announced()).await;
-    company.happens(2, rolled_back()).await;
-    send_test(&company.store, "bob@example.com", Lang::En)
-        .await
-        .unwrap();
-    let mails = company.mails().await;
-    assert_eq!(mails.len(), 13);
-    for summary in mails {
+    company.happens(2, started("1.1.0", "1.2.0", &[], 2)).await;
+    company.happens(2, completed()).await;
+    company.happens(3, started("1.2.0", "1.3.0", &[], 1)).await;
+    company.happens(3, announced()).await;
+    company.happens(3, rolled_back()).await;
+    for language in Lang::ALL {
+        send_test(&company.store, "bob@example.com", language)
+            .await
+            .unwrap();
+        send_report(&company.store, &report(), &sender(language))
+            .await
+            .unwrap();
+    }
+    let mut all = Vec::new();
+    for summary in company.mails().await {
         let mail = company.store.mail(summary.id).await.unwrap().unwrap();
-        for part in [&summary.subject, &mail.text, &mail.html] {
-            assert!(!part.contains("mail-"), "a text is missing: {part}");
-            assert!(!part.contains("problem-"), "a text is missing: {part}");
-            assert!(!part.contains("{ $") && !part.contains("{$"), "{part}");
+        all.push((summary, mail.text, mail.html));
+    }
+    all
+}
+
+fn sender(language: Lang) -> User {
+    User {
+        id: 1,
+        name: "Alena <b>Nováková</b>".to_owned(),
+        email: "alena@example.com".to_owned(),
+        language,
+        has_password: true,
+        source: crate::store::users::Source::Manual,
+        active: true,
+        created: Timestamp::now(),
+    }
+}
+
+/// A report about an update that was undone.
+fn report() -> Report {
+    Report {
+        at: Timestamp::now(),
+        obnova: "0.1.0".to_owned(),
+        product: "kontakty".to_owned(),
+        installed: version("1.2.0"),
+        update: Some(UpdateSummary {
+            update: 3,
+            from: version("1.2.0"),
+            to: version("1.3.0"),
+            then: vec![],
+            actor: "Alena".to_owned(),
+            started: Timestamp::now(),
+            finished: Some(Timestamp::now()),
+            outcome: Outcome::RolledBack,
+            blackout_ms: Some(900),
+            steps: vec![],
+            problem: Some(Problem::new(problem::UNHEALTHY).arg("version", "1.3.0")),
+        }),
+        events: vec![],
+        system: Default::default(),
+        logs: Default::default(),
+        support_email: Some("support@vendor.example.com".to_owned()),
+    }
+}
+
+#[tokio::test]
+async fn every_mail_has_its_texts_and_no_markup_of_others() {
+    for url in ["", "https://centre.example.com/"] {
+        let mails = all_mails(url).await;
+        let kinds: BTreeSet<&str> = mails.iter().map(|(mail, ..)| mail.kind.as_str()).collect();
+        assert_eq!(kinds.len(), 8, "{kinds:?}");
+        for (summary, text, html) in &mails {
+            for part in [&summary.subject, text, html] {
+                for unresolved in ["mail-", "problem-", "{ $", "{$"] {
+                    assert!(!part.contains(unresolved), "a text is missing: {part}");
+                }
+            }
+            assert!(!html.contains("<b>"), "{html}");
+            assert!(!html.contains("<style") && !html.contains("href=\"\""));
+            assert!(!html.contains("src="), "nothing is loaded from elsewhere");
+            assert!(!html.contains("//updates"), "{html}");
+            let kind = format!("mail-kind-{}", summary.kind.replace('_', "-"));
+            assert!(Lang::ALL.iter().all(|l| Text::of(*l).has(&kind)), "{kind}");
         }
-        assert!(!mail.html.contains("<b>"), "{}", mail.html);
-        assert!(!mail.html.contains("<style"), "inline styles only");
-        let kind = format!("mail-kind-{}", summary.kind.replace('_', "-"));
-        assert!(Lang::ALL.iter().all(|l| Text::of(*l).has(&kind)), "{kind}");
     }
 }
 

@@ -11,9 +11,15 @@ use obnova_text::Lang;
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{FromRow, Row};
 
-use super::groups::identifier_key;
 use super::users::{Page, search_key};
-use super::{Result, Store, StoreError, Write, language, millis, optional_time, time};
+use super::{Result, Store, StoreError, language, millis, optional_time, time};
+
+mod delivery;
+mod posting;
+
+pub(crate) use delivery::Mark;
+pub use posting::{Audience, Letter, Topic};
+pub(crate) use posting::{post, post_to};
 
 /// Number of a mail; never given again.
 pub type MailId = i64;
@@ -167,43 +173,6 @@ pub struct MailCounts {
     pub failed: u64,
 }
 
-/// A text that is ready to be sent, in one language.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Letter {
-    /// Which mail it is.
-    pub kind: &'static str,
-    /// Its language.
-    pub language: Lang,
-    /// Its subject.
-    pub subject: String,
-    /// The text part.
-    pub text: String,
-    /// The HTML part.
-    pub html: String,
-    /// Where an answer goes, when not to the sender.
-    pub reply_to: Option<String>,
-    /// Files attached to it.
-    pub attachments: Vec<Attachment>,
-}
-
-/// Who gets a letter.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Audience {
-    /// Active members of these groups (identifiers); Everyone may be among them.
-    Groups(Vec<String>),
-    /// All active people.
-    Everyone,
-}
-
-/// What makes a mail to a person unique: `<topic>:user:<number>`. Two letters of one topic never reach the same person twice.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Topic {
-    /// Such as `update:7:completed`. Only letters, digits, `-` and `:`, because Message-IDs are made of it.
-    pub key: String,
-    /// The update it is about.
-    pub update: Option<u64>,
-}
-
 impl Store {
     /// Mails, newest first.
     ///
@@ -354,88 +323,6 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// Commits a transaction that put mail in, and wakes the delivery.
-    pub(crate) async fn commit_mail(&self, write: Write) -> Result<()> {
-        write.commit().await?;
-        self.mail_waiting.notify_one();
-        Ok(())
-    }
-
-    /// The numbers of the first mails that are due, in the order in which they were put in; those that were tried without
-    /// success come after all others, so that one that a server stumbles over does not hold up the rest.
-    pub(crate) async fn due_mails(&self, now: Timestamp, limit: u32) -> Result<Vec<MailId>> {
-        Ok(sqlx::query_scalar(
-            "SELECT id FROM outbox WHERE state = 'waiting' AND next_attempt <= ? ORDER BY attempts, id LIMIT ?",
-        )
-        .bind(millis(now))
-        .bind(limit)
-        .fetch_all(&self.read)
-        .await?)
-    }
-
-    /// When the next waiting mail is due.
-    pub(crate) async fn next_due_mail(&self) -> Result<Option<Timestamp>> {
-        let row: SqliteRow =
-            sqlx::query("SELECT min(next_attempt) AS next FROM outbox WHERE state = 'waiting'")
-                .fetch_one(&self.read)
-                .await?;
-        Ok(optional_time(&row, "next")?)
-    }
-
-    /// Stores how these mails fare, in one transaction.
-    pub(crate) async fn mark_mails(&self, marks: &[Mark]) -> Result<()> {
-        let mut write = self.begin().await?;
-        for mark in marks {
-            mark.set(&mut write).await?;
-        }
-        Ok(write.commit().await?)
-    }
-
-    /// The mail server cannot be used: everything that is due waits until then.
-    pub(crate) async fn defer_due_mails(&self, error: &str, until: Timestamp) -> Result<()> {
-        sqlx::query(
-            "UPDATE outbox SET last_error = ?, next_attempt = ? WHERE state = 'waiting' AND next_attempt <= ?",
-        )
-        .bind(error)
-        .bind(millis(until))
-        .bind(millis(Timestamp::now()))
-        .execute(&self.write)
-        .await?;
-        Ok(())
-    }
-
-    /// Lets all waiting mail be tried now.
-    pub(crate) async fn make_mails_due(&self) -> Result<()> {
-        let mut write = self.begin().await?;
-        make_due(&mut write).await?;
-        Ok(write.commit().await?)
-    }
-
-    /// Mails that were on their way when the centre ended are sent again; returns how many. Only for the one who delivers,
-    /// before it begins.
-    pub(crate) async fn take_back_interrupted(&self) -> Result<u64> {
-        let done = sqlx::query(
-            "UPDATE outbox SET state = 'waiting', attempts = attempts + 1, last_error = 'interrupted while sending', next_attempt = ?
-             WHERE state = 'sending'",
-        )
-        .bind(millis(Timestamp::now()))
-        .execute(&self.write)
-        .await?;
-        Ok(done.rows_affected())
-    }
-
-    /// Gives up mails written before this time that still wait; returns how many.
-    pub(crate) async fn give_up_older(&self, than: Timestamp) -> Result<u64> {
-        let done = sqlx::query(
-            "UPDATE outbox SET state = 'failed', last_error = 'given up: ' || coalesce(last_error, 'never tried')
-             WHERE state = 'waiting' AND created < ?",
-        )
-        .bind(millis(than))
-        .execute(&self.write)
-        .await?;
-        Ok(done.rows_affected())
-    }
-
     /// Removes mails that were sent or failed before this time, and texts that no mail needs any more.
     pub(crate) async fn remove_old_mails(&self, before: Timestamp) -> Result<u64> {
         let mut write = self.begin().await?;
@@ -450,48 +337,6 @@ impl Store {
             .await?;
         write.commit().await?;
         Ok(done.rows_affected())
-    }
-}
-
-/// How a mail fares.
-#[derive(Debug)]
-pub(crate) enum Mark {
-    /// Its content goes out next.
-    Sending(MailId),
-    /// The server has taken it.
-    Sent(MailId),
-    /// It cannot be sent, ever; why.
-    Failed(MailId, String),
-    /// It could not be sent this time; why, and when next.
-    Waiting(MailId, String, Timestamp),
-}
-
-impl Mark {
-    async fn set(&self, connection: &mut SqliteConnection) -> Result<()> {
-        let query = match self {
-            Mark::Sending(id) => {
-                sqlx::query("UPDATE outbox SET state = 'sending' WHERE id = ?")
-                    .bind(id)
-            }
-            Mark::Sent(id) => sqlx::query(
-                "UPDATE outbox SET state = 'sent', attempts = attempts + 1, sent_at = ?, last_error = NULL WHERE id = ?",
-            )
-            .bind(millis(Timestamp::now()))
-            .bind(id),
-            Mark::Failed(id, error) => {
-                sqlx::query("UPDATE outbox SET state = 'failed', attempts = attempts + 1, last_error = ? WHERE id = ?")
-                    .bind(error)
-                    .bind(id)
-            }
-            Mark::Waiting(id, error, next_attempt) => sqlx::query(
-                "UPDATE outbox SET state = 'waiting', attempts = attempts + 1, last_error = ?, next_attempt = ? WHERE id = ?",
-            )
-            .bind(error)
-            .bind(millis(*next_attempt))
-            .bind(id),
-        };
-        query.execute(connection).await?;
-        Ok(())
     }
 }
 
@@ -518,111 +363,6 @@ pub(super) async fn make_due(connection: &mut SqliteConnection) -> Result<()> {
         .execute(connection)
         .await?;
     Ok(())
-}
-
-/// Puts a letter in for those of the audience who read its language and have not got one of this topic. Returns to how many.
-pub(crate) async fn post(
-    connection: &mut SqliteConnection,
-    letter: &Letter,
-    audience: &Audience,
-    topic: &Topic,
-    domain: &str,
-) -> Result<u64> {
-    let letter_id = insert_letter(connection, letter, domain).await?;
-    let (groups, everyone) = match audience {
-        Audience::Everyone => (Vec::new(), true),
-        Audience::Groups(groups) => {
-            let keys: Vec<String> = groups.iter().map(|name| identifier_key(name)).collect();
-            let everyone = keys.iter().any(|key| key == "everyone");
-            (keys, everyone)
-        }
-    };
-    let done = sqlx::query(
-        "INSERT INTO outbox (dedup, letter_id, update_id, user_id, recipient, name, state, next_attempt, created)
-         SELECT ?1 || ':user:' || u.id, ?2, ?3, u.id, u.email, u.name, 'waiting', ?4, ?4
-         FROM users u
-         WHERE u.active = 1 AND u.language = ?5
-           AND ((?6 AND u.id IN everyone)
-                OR u.id IN (SELECT m.user_id FROM memberships m JOIN groups g ON g.id = m.group_id
-                            WHERE g.identifier_key IN (SELECT value FROM json_each(?7))))
-         ORDER BY u.id
-         ON CONFLICT (dedup) DO NOTHING",
-    )
-    .bind(&topic.key)
-    .bind(letter_id)
-    .bind(topic.update.map(stored))
-    .bind(millis(Timestamp::now()))
-    .bind(letter.language.tag())
-    .bind(everyone)
-    .bind(serde_json::to_string(&groups)?)
-    .execute(&mut *connection)
-    .await?;
-    if done.rows_affected() == 0 {
-        sqlx::query("DELETE FROM letters WHERE id = ?")
-            .bind(letter_id)
-            .execute(connection)
-            .await?;
-    }
-    Ok(done.rows_affected())
-}
-
-/// Puts a letter in for one address.
-pub(crate) async fn post_to(
-    connection: &mut SqliteConnection,
-    letter: &Letter,
-    email: &str,
-    topic: &Topic,
-    domain: &str,
-) -> Result<MailId> {
-    let letter_id = insert_letter(connection, letter, domain).await?;
-    let now = millis(Timestamp::now());
-    let done = sqlx::query(
-        "INSERT INTO outbox (dedup, letter_id, update_id, recipient, name, state, next_attempt, created)
-         VALUES (?, ?, ?, ?, '', 'waiting', ?, ?)",
-    )
-    .bind(&topic.key)
-    .bind(letter_id)
-    .bind(topic.update.map(stored))
-    .bind(email)
-    .bind(now)
-    .bind(now)
-    .execute(connection)
-    .await?;
-    Ok(done.last_insert_rowid())
-}
-
-async fn insert_letter(
-    connection: &mut SqliteConnection,
-    letter: &Letter,
-    domain: &str,
-) -> Result<i64> {
-    let done = sqlx::query(
-        "INSERT INTO letters (kind, language, subject, text, html, reply_to, message_domain, created)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(letter.kind)
-    .bind(letter.language.tag())
-    .bind(&letter.subject)
-    .bind(&letter.text)
-    .bind(&letter.html)
-    .bind(&letter.reply_to)
-    .bind(domain)
-    .bind(millis(Timestamp::now()))
-    .execute(&mut *connection)
-    .await?;
-    let id = done.last_insert_rowid();
-    for attachment in &letter.attachments {
-        sqlx::query(
-            "INSERT INTO attachments (letter_id, name, media_type, content) VALUES (?, ?, ?, ?)",
-        )
-        .bind(id)
-        .bind(&attachment.name)
-        .bind(&attachment.media_type)
-        .bind(&attachment.content)
-        .execute(&mut *connection)
-        .await?;
-    }
-    Ok(id)
 }
 
 /// An update's number as the database keeps it.

@@ -295,3 +295,39 @@ async fn a_database_that_is_not_there_is_not_made_and_no_password_is_told() {
     }
     assert!(!path.exists());
 }
+
+/// Needs a PostgreSQL: set OBNOVA_TEST_POSTGRES to the address of an empty database.
+#[tokio::test]
+#[ignore = "needs a PostgreSQL server"]
+async fn a_query_on_postgresql_brings_people_and_cannot_write() {
+    let address = std::env::var("OBNOVA_TEST_POSTGRES").expect("OBNOVA_TEST_POSTGRES is not set");
+    let mut connection = sqlx::PgConnection::connect(&address).await.unwrap();
+    for statement in [
+        "DROP TABLE IF EXISTS people",
+        "CREATE TABLE people (id serial, full_name text, mail varchar(100), lang char(2), since timestamptz DEFAULT now())",
+        "INSERT INTO people (full_name, mail, lang) VALUES
+            ('Žaneta Černá', 'zaneta@example.com', 'cs'), ('John Smith', 'john@example.com', NULL)",
+    ] {
+        connection.execute(statement).await.unwrap();
+    }
+    let company = Company::found().await;
+    let engine = Client::new(company.dir.path());
+    for query in [
+        "DELETE FROM people RETURNING full_name AS name, mail AS email",
+        "COMMIT; DELETE FROM people",
+        "SELECT 'a' AS name, 'a@example.com' AS email) AS x; DELETE FROM people; --",
+        "SELECT setval('people_id_seq', 1) AS name, mail AS email FROM people",
+    ] {
+        configure(&company, &address, query).await;
+        let error = now(&company.store, &engine).await.unwrap_err();
+        assert_eq!(error.key(), "import-failed-query");
+    }
+    let query = "SELECT full_name AS name, mail AS email, lang AS language, 'Sklad, Obchod' AS groups FROM people ORDER BY id";
+    configure(&company, &address, query).await;
+    let outcome = now(&company.store, &engine).await.unwrap();
+    assert_eq!((outcome.added, outcome.error_count), (2, 0));
+    assert_eq!(
+        groups_of(&company, "john@example.com").await,
+        ["Obchod", "Sklad"]
+    );
+}

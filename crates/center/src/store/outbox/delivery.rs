@@ -1,0 +1,126 @@
+//! The outbox as the one who delivers sees it: what is due, and how it fares.
+
+use jiff::Timestamp;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+
+use super::{MailId, make_due};
+use crate::store::{Result, Store, millis, optional_time};
+
+/// How a mail fares.
+#[derive(Debug)]
+pub(crate) enum Mark {
+    /// Its content goes out next.
+    Sending(MailId),
+    /// The server has taken it.
+    Sent(MailId),
+    /// It cannot be sent, ever; why.
+    Failed(MailId, String),
+    /// It could not be sent this time; why, and when next.
+    Waiting(MailId, String, Timestamp),
+}
+
+impl Mark {
+    async fn set(&self, connection: &mut SqliteConnection) -> Result<()> {
+        let query = match self {
+            Mark::Sending(id) => {
+                sqlx::query("UPDATE outbox SET state = 'sending' WHERE id = ?")
+                    .bind(id)
+            }
+            Mark::Sent(id) => sqlx::query(
+                "UPDATE outbox SET state = 'sent', attempts = attempts + 1, sent_at = ?, last_error = NULL WHERE id = ?",
+            )
+            .bind(millis(Timestamp::now()))
+            .bind(id),
+            Mark::Failed(id, error) => {
+                sqlx::query("UPDATE outbox SET state = 'failed', attempts = attempts + 1, last_error = ? WHERE id = ?")
+                    .bind(error)
+                    .bind(id)
+            }
+            Mark::Waiting(id, error, next_attempt) => sqlx::query(
+                "UPDATE outbox SET state = 'waiting', attempts = attempts + 1, last_error = ?, next_attempt = ? WHERE id = ?",
+            )
+            .bind(error)
+            .bind(millis(*next_attempt))
+            .bind(id),
+        };
+        query.execute(connection).await?;
+        Ok(())
+    }
+}
+
+impl Store {
+    /// The numbers of the first mails that are due, in the order in which they were put in; those that were tried without
+    /// success come after all others, so that one that a server stumbles over does not hold up the rest.
+    pub(crate) async fn due_mails(&self, now: Timestamp, limit: u32) -> Result<Vec<MailId>> {
+        Ok(sqlx::query_scalar(
+            "SELECT id FROM outbox WHERE state = 'waiting' AND next_attempt <= ? ORDER BY attempts, id LIMIT ?",
+        )
+        .bind(millis(now))
+        .bind(limit)
+        .fetch_all(&self.read)
+        .await?)
+    }
+
+    /// When the next waiting mail is due.
+    pub(crate) async fn next_due_mail(&self) -> Result<Option<Timestamp>> {
+        let row: SqliteRow =
+            sqlx::query("SELECT min(next_attempt) AS next FROM outbox WHERE state = 'waiting'")
+                .fetch_one(&self.read)
+                .await?;
+        Ok(optional_time(&row, "next")?)
+    }
+
+    /// Stores how these mails fare, in one transaction.
+    pub(crate) async fn mark_mails(&self, marks: &[Mark]) -> Result<()> {
+        let mut write = self.begin().await?;
+        for mark in marks {
+            mark.set(&mut write).await?;
+        }
+        Ok(write.commit().await?)
+    }
+
+    /// The mail server cannot be used: everything that is due waits until then.
+    pub(crate) async fn defer_due_mails(&self, error: &str, until: Timestamp) -> Result<()> {
+        sqlx::query(
+            "UPDATE outbox SET last_error = ?, next_attempt = ? WHERE state = 'waiting' AND next_attempt <= ?",
+        )
+        .bind(error)
+        .bind(millis(until))
+        .bind(millis(Timestamp::now()))
+        .execute(&self.write)
+        .await?;
+        Ok(())
+    }
+
+    /// Lets all waiting mail be tried now.
+    pub(crate) async fn make_mails_due(&self) -> Result<()> {
+        let mut write = self.begin().await?;
+        make_due(&mut write).await?;
+        Ok(write.commit().await?)
+    }
+
+    /// Mails that were on their way when the centre ended are sent again; returns how many. Only for the one who delivers,
+    /// before it begins.
+    pub(crate) async fn take_back_interrupted(&self) -> Result<u64> {
+        let done = sqlx::query(
+            "UPDATE outbox SET state = 'waiting', attempts = attempts + 1, last_error = 'interrupted while sending', next_attempt = ?
+             WHERE state = 'sending'",
+        )
+        .bind(millis(Timestamp::now()))
+        .execute(&self.write)
+        .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Gives up mails written before this time that still wait; returns how many.
+    pub(crate) async fn give_up_older(&self, than: Timestamp) -> Result<u64> {
+        let done = sqlx::query(
+            "UPDATE outbox SET state = 'failed', last_error = 'given up: ' || coalesce(last_error, 'never tried')
+             WHERE state = 'waiting' AND created < ?",
+        )
+        .bind(millis(than))
+        .execute(&self.write)
+        .await?;
+        Ok(done.rows_affected())
+    }
+}
