@@ -27,6 +27,9 @@ pub enum Failure {
     /// The request cannot be understood.
     #[error("not understood: {0}")]
     Malformed(String),
+    /// More was sent than is taken.
+    #[error("too large")]
+    TooLarge,
     /// The engine refused or cannot be reached.
     #[error("{}", .0.code)]
     Engine(Box<Problem>),
@@ -41,6 +44,7 @@ impl Failure {
             Failure::NotFound => StatusCode::NOT_FOUND,
             Failure::Forbidden => StatusCode::FORBIDDEN,
             Failure::Malformed(_) => StatusCode::BAD_REQUEST,
+            Failure::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Failure::Engine(_) => StatusCode::SERVICE_UNAVAILABLE,
             Failure::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }

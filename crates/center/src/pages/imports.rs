@@ -122,7 +122,10 @@ async fn finish(
 }
 
 fn malformed(error: axum::extract::multipart::MultipartError) -> Failure {
-    Failure::Malformed(error.to_string())
+    match error.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Failure::TooLarge,
+        _ => Failure::Malformed(error.to_string()),
+    }
 }
 
 /// An import as it is told about: the one just made, or the last one.

@@ -8,7 +8,6 @@ language = Jazyk
 group = Skupina
 save = Uložit
 cancel = Zrušit
-remove = Odebrat
 search = Hledat
 actions = Akce
 theme = Vzhled

@@ -8,7 +8,6 @@ language = Language
 group = Group
 save = Save
 cancel = Cancel
-remove = Remove
 search = Search
 actions = Actions
 theme = Appearance
