@@ -1,5 +1,6 @@
 //! The centre on a real port, with a real store, against an engine on a real socket.
 
+mod browser;
 mod centre;
 mod engine;
 mod pages;

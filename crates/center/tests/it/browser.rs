@@ -1,0 +1,163 @@
+//! The pages in a real browser: keyboard, live parts, both themes, a phone.
+
+use std::time::Duration;
+
+use obnova_testkit::browser::{Browser, BrowserOptions, By, Key};
+use semver::Version;
+use serde_json::Value;
+
+use crate::centre::{Centre, EMAIL, PASSWORD};
+
+async fn signed_in(centre: &Centre, language: &str) -> Browser {
+    centre.signed_in().await;
+    let options = BrowserOptions {
+        language: language.to_owned(),
+        ..BrowserOptions::default()
+    };
+    let browser = Browser::start(options).await.unwrap();
+    browser.goto(centre.url("/sign-in")).await.unwrap();
+    let find = async |id: &str| browser.find(By::Id(id)).await.unwrap();
+    find("email").await.send_keys(EMAIL).await.unwrap();
+    let password = find("password").await;
+    password.send_keys(PASSWORD).await.unwrap();
+    password.send_keys(Key::Enter + "").await.unwrap();
+    browser.wait_for_text("1.1.0").await.unwrap();
+    browser
+}
+
+async fn value(browser: &Browser, script: &str) -> Value {
+    let script = format!("return {script}");
+    browser
+        .execute(script, Vec::new())
+        .await
+        .unwrap()
+        .json()
+        .clone()
+}
+
+/// Presses a key wherever the focus is.
+async fn press(browser: &Browser, key: Key) {
+    let focused = browser.active_element().await.unwrap();
+    focused.send_keys(key + "").await.unwrap();
+}
+
+#[tokio::test]
+async fn every_page_can_be_read_by_everybody_and_fits_a_phone() {
+    let centre = Centre::start().await;
+    let mut browser = signed_in(&centre, "en").await;
+    for path in [
+        "/",
+        "/updates",
+        "/updates/install?version=1.1.0",
+        "/history",
+        "/users",
+        "/users/new",
+        "/users/1",
+        "/groups",
+        "/users/import",
+        "/notifications",
+        "/settings",
+        "/audit",
+    ] {
+        browser.goto(centre.url(path)).await.unwrap();
+        for dark in [false, true] {
+            browser.set_dark(dark).await.unwrap();
+            browser.expect_no_serious_violations().await.unwrap();
+        }
+        browser.set_size(360, 740).await.unwrap();
+        let width = value(&browser, "document.documentElement.scrollWidth").await;
+        assert_eq!(width, 360, "{path} is wider than a phone");
+        browser.set_size(1280, 800).await.unwrap();
+        let said = browser.console().await.unwrap();
+        assert!(said.is_empty(), "{path}: {said:?}");
+    }
+    browser.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_update_is_installed_and_followed_with_the_keyboard_alone() {
+    let centre = Centre::start().await;
+    let browser = signed_in(&centre, "en").await;
+    centre
+        .engine()
+        .change(|facts| facts.pace = Duration::from_millis(200));
+    browser.wait_for_text("is available").await.unwrap();
+    browser
+        .execute("document.querySelector('[data-opens]').focus()", Vec::new())
+        .await
+        .unwrap();
+    press(&browser, Key::Enter).await;
+    browser
+        .wait_for_text("Install version 1.1.0?")
+        .await
+        .unwrap();
+    press(&browser, Key::Escape).await;
+    let focused = value(&browser, "document.activeElement.dataset.opens").await;
+    assert_eq!(focused, "confirm", "the focus is back where it was");
+    press(&browser, Key::Enter).await;
+    browser
+        .wait_for_text("Install version 1.1.0?")
+        .await
+        .unwrap();
+    press(&browser, Key::Enter).await;
+    browser
+        .wait_for_text("Installing version 1.1.0")
+        .await
+        .unwrap();
+    browser.expect_no_serious_violations().await.unwrap();
+    browser
+        .wait_for_text("The installation has finished")
+        .await
+        .unwrap();
+    browser.expect_no_serious_violations().await.unwrap();
+    let modal = value(
+        &browser,
+        "document.querySelector('#verdict').matches(':modal')",
+    )
+    .await;
+    assert_eq!(modal, true);
+    press(&browser, Key::Enter).await;
+    browser
+        .wait_for_text("You have the newest version.")
+        .await
+        .unwrap();
+    while value(&browser, "!!document.querySelector('#verdict')").await == true {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    browser.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_failure_is_told_in_a_window_that_survives_a_reload() {
+    let centre = Centre::start().await;
+    let browser = signed_in(&centre, "en").await;
+    centre.engine().change(|facts| {
+        facts.pace = Duration::from_millis(300);
+        facts.fails = Some(Version::new(1, 1, 0));
+    });
+    browser
+        .goto(centre.url("/updates/install?version=1.1.0"))
+        .await
+        .unwrap();
+    let install = browser
+        .find(By::Css("form[action='/updates/install'] button"))
+        .await
+        .unwrap();
+    install.click().await.unwrap();
+    browser
+        .wait_for_text("Going back to version 1.0.0")
+        .await
+        .unwrap();
+    browser.refresh().await.unwrap();
+    browser
+        .wait_for_text("Version 1.1.0 could not be installed")
+        .await
+        .unwrap();
+    browser.expect_no_serious_violations().await.unwrap();
+    browser.refresh().await.unwrap();
+    browser
+        .wait_for_text("Version 1.1.0 could not be installed")
+        .await
+        .unwrap();
+    browser.close().await.unwrap();
+}
