@@ -89,7 +89,9 @@ pub fn router(centre: Centre) -> Router {
             get(assets::serve).layer(CompressionLayer::new()),
         )
         .merge(pages)
-        .layer(from_fn(move |request, next| headers::secure(secure, request, next)))
+        .layer(from_fn(move |request, next| {
+            headers::secure(secure, request, next)
+        }))
         .with_state(centre)
 }
 
