@@ -169,7 +169,10 @@ async fn a_centre_killed_with_sigkill_announces_each_state_to_each_person_once()
         for event in story.by_ref().take(1) {
             engine.tell(event);
         }
-        tokio::time::sleep(Duration::from_millis(rand::random_range(0..80))).await;
+        tokio::time::sleep(Duration::from_millis(rand::random_range(
+            0..80 + 2 * kills as u64,
+        )))
+        .await;
         // SIGKILL: the process has no say in it.
         centre.kill().unwrap();
         centre.wait().unwrap();

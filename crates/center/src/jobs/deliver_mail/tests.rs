@@ -7,7 +7,7 @@ use tokio::sync::watch;
 use super::*;
 use crate::mails::announce::announce;
 use crate::mails::tests::{Company, announced, started};
-use crate::store::outbox::{MailFilter, MailState, MailSummary};
+use crate::store::outbox::{MailState, MailSummary};
 use crate::store::settings::{Secret, SmtpSecurity, SmtpSettings};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -66,14 +66,6 @@ impl Drop for Running {
     }
 }
 
-async fn mails(store: &Store) -> Vec<MailSummary> {
-    let filter = MailFilter {
-        limit: 10_000,
-        ..MailFilter::default()
-    };
-    store.mails(&filter).await.unwrap().items
-}
-
 /// Waits until a mail is in this state and returns it.
 async fn wait_for(store: &Store, id: MailId, state: MailState) -> MailSummary {
     let wait = async {
@@ -89,6 +81,20 @@ async fn wait_for(store: &Store, id: MailId, state: MailState) -> MailSummary {
         Ok(mail) => mail,
         Err(_) => panic!("still {:?}", store.mail(id).await.unwrap().unwrap().summary),
     }
+}
+
+/// Waits until a mail was tried without success and waits; returns what was said against it.
+async fn wait_for_error(store: &Store, id: MailId) -> String {
+    let wait = async {
+        loop {
+            let mail = store.mail(id).await.unwrap().unwrap().summary;
+            if let (MailState::Waiting, Some(error)) = (mail.state, mail.last_error) {
+                return error;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(SOON, wait).await.expect("no error")
 }
 
 async fn wait_until_all_sent(store: &Store) {
@@ -308,10 +314,8 @@ async fn mail_waits_for_a_server_that_is_away_and_goes_out_when_it_is_back() {
     drop(sink);
     let running = Running::start(&company.store);
     let ids = [test_mail(&company).await, test_mail(&company).await];
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    for mail in mails(&company.store).await {
-        assert_eq!(mail.state, MailState::Waiting);
-        assert!(mail.last_error.is_some());
+    for id in ids {
+        wait_for_error(&company.store, id).await;
     }
     let sink = Sink::with(SinkOptions {
         port,
@@ -331,9 +335,7 @@ async fn without_a_mail_server_mail_waits_and_the_setting_sends_it() {
     let company = Company::found().await;
     let id = test_mail(&company).await;
     let running = Running::start(&company.store);
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let mail = wait_for(&company.store, id, MailState::Waiting).await;
-    assert_eq!(mail.last_error.as_deref(), Some(NOT_SET_UP));
+    assert_eq!(wait_for_error(&company.store, id).await, NOT_SET_UP);
     use_sink(&company.store, &sink).await;
     wait_for(&company.store, id, MailState::Sent).await;
     running.end().await;
@@ -368,14 +370,12 @@ async fn a_sender_that_is_no_address_keeps_mail_waiting() {
     let mut settings = company.store.settings().await.unwrap();
     settings.mail_from = "centre@firma.example.com\r\nBcc: thief@example.com".to_owned();
     company.store.save_settings(&settings).await.unwrap();
-    test_mail(&company).await;
+    let id = test_mail(&company).await;
     let running = Running::start(&company.store);
-    tokio::time::sleep(Duration::from_millis(200)).await;
+    let error = wait_for_error(&company.store, id).await;
     running.end().await;
+    assert!(error.contains("sender"), "{error}");
     assert!(sink.messages().is_empty());
-    let mail = &mails(&company.store).await[0];
-    assert_eq!(mail.state, MailState::Waiting);
-    assert!(mail.last_error.as_ref().unwrap().contains("sender"));
 }
 
 #[tokio::test]
@@ -425,12 +425,7 @@ async fn a_wrong_password_keeps_mail_waiting_and_is_told_nowhere() {
     use_server(&company.store, locked_settings(&sink, "battery staple")).await;
     let id = test_mail(&company).await;
     let running = Running::start(&company.store);
-    let error = loop {
-        let mail = wait_for(&company.store, id, MailState::Waiting).await;
-        if let Some(error) = mail.last_error {
-            break error;
-        }
-    };
+    let error = wait_for_error(&company.store, id).await;
     running.end().await;
     assert!(
         !error.contains("battery") && !error.contains("YmF0dGVyeSBzdGFwbGU"),
@@ -446,12 +441,11 @@ async fn a_certificate_that_nobody_vouches_for_is_not_accepted() {
     let mut smtp = locked_settings(&sink, "correct horse");
     smtp.trusted_certificates.clear();
     use_server(&company.store, smtp).await;
-    test_mail(&company).await;
+    let id = test_mail(&company).await;
     let running = Running::start(&company.store);
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    wait_for_error(&company.store, id).await;
     running.end().await;
     assert!(sink.messages().is_empty());
-    assert!(mails(&company.store).await[0].last_error.is_some());
 }
 
 #[tokio::test]
@@ -468,10 +462,11 @@ async fn a_server_without_starttls_gets_neither_mail_nor_password() {
         },
     )
     .await;
-    test_mail(&company).await;
+    let id = test_mail(&company).await;
     let running = Running::start(&company.store);
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    let error = wait_for_error(&company.store, id).await;
     running.end().await;
+    assert!(error.contains("STARTTLS"), "{error}");
     assert!(sink.messages().is_empty());
 }
 
@@ -519,7 +514,7 @@ async fn a_delivery_killed_at_any_moment_loses_nothing() {
             break;
         }
         let running = Running::start(&company.store);
-        let pause = rand::random_range(2_000..25_000);
+        let pause = rand::random_range(2_000..25_000 + 500 * kills as u64);
         tokio::time::sleep(Duration::from_micros(pause)).await;
         running.task.abort();
         drop(running);
