@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use obnova_release::Description;
 use semver::Version;
 
 use crate::api::{
@@ -22,7 +23,7 @@ use crate::releases::Releases;
 use crate::report;
 use crate::service::{self, Service};
 use crate::settings;
-use crate::state::{Direction, Update};
+use crate::state::{Direction, History, Update};
 use crate::step::Context;
 use crate::steps;
 use crate::traffic::Traffic;
@@ -30,6 +31,8 @@ use crate::update::{self, End};
 
 /// How often the application is looked after.
 const LOOK_AFTER: Duration = Duration::from_millis(300);
+/// Shortest pause between two reports of progress.
+const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause between two attempts to start an application that does not come up.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -50,6 +53,7 @@ pub struct Engine {
     pub(crate) releases: Releases,
     pub(crate) database: Box<dyn Database>,
     pub(crate) service: Box<dyn Service>,
+    installed_facts: Mutex<Option<Description>>,
     work: Mutex<Work>,
     wake: Condvar,
     cancelled: AtomicBool,
@@ -90,6 +94,7 @@ impl Engine {
                 busy: hub.with_history(|history| history.open().is_some()),
                 end: None,
             }),
+            installed_facts: Mutex::new(None),
             wake: Condvar::new(),
             cancelled: AtomicBool::new(false),
             hub,
@@ -196,24 +201,38 @@ impl Engine {
         })
     }
 
+    /// The facts of the installed version, read once: the file that holds them lists the whole tree.
+    fn description(&self, version: &Version) -> Result<Description, Problem> {
+        let mut kept = self
+            .installed_facts
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some(description) if description.version == *version => Ok(description.clone()),
+            _ => {
+                let description = crate::step::installed(&self.installation, version)?.description;
+                *kept = Some(description.clone());
+                Ok(description)
+            }
+        }
+    }
+
     fn state(&self) -> Result<Answer, Problem> {
         let installed = self.installed()?;
-        let description = crate::step::installed(&self.installation, &installed)?.description;
+        let description = self.description(&installed)?;
         let channel = self.settings.current().channel;
         let names = steps::names();
         let progress = self.hub.current_progress();
-        let (phase, check, last_update) = self.hub.with_history(|history| {
-            let ended = history
-                .updates()
-                .iter()
-                .rev()
-                .find(|update| !update.is_open());
-            (
-                phase(history.open(), progress, &names),
-                self.releases.check(&installed, &channel, history),
-                ended.map(|update| update.summary(&names)),
-            )
-        });
+        // A copy: what follows looks at files, and must not keep events waiting.
+        let history = self.hub.with_history(Clone::clone);
+        let ended = history
+            .updates()
+            .iter()
+            .rev()
+            .find(|update| !update.is_open());
+        let last_update = ended.map(|update| update.summary(&names));
+        let phase = phase(history.open(), progress, &names);
+        let check = self.releases.check(&installed, &channel, &history);
         let front = &self.installation.front;
         Ok(Answer::State(Box::new(State {
             product: self.installation.product.clone(),
@@ -324,22 +343,16 @@ impl Engine {
         tracing::info!(update = update.id, from = %update.from, to = %update.to, ?decision, "update");
         let settings = self.settings.current();
         let release = self.releases.release(&update.to);
-        let progress = |step_update: UpdateId, done, total, unit: Unit| {
-            let running = self.hub.with_history(|history| {
-                let step = history
-                    .open()
-                    .and_then(|update| update.steps.last().map(|step| step.name.clone()));
-                step.unwrap_or_default()
-            });
-            self.hub.progress(Progress {
-                update: step_update,
-                step: running,
-                done,
-                total,
-                unit,
-            });
+        let told = Mutex::new(None::<Instant>);
+        let progress = |done, total, unit| {
+            // Often enough for an eye, and no more: every one wakes all followers.
+            let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+            if told.is_some_and(|last| last.elapsed() < PROGRESS_PAUSE) {
+                return;
+            }
+            *told = Some(Instant::now());
+            self.tell_progress(update.id, done, total, unit);
         };
-        let progress = |done, total, unit| progress(update.id, done, total, unit);
         let mut context = Context {
             installation: &self.installation,
             update: update.id,
@@ -374,6 +387,19 @@ impl Engine {
         }
     }
 
+    fn tell_progress(&self, update: UpdateId, done: u64, total: u64, unit: Unit) {
+        let running = |history: &History| Some(history.open()?.steps.last()?.name.clone());
+        if let Some(step) = self.hub.with_history(running) {
+            self.hub.progress(Progress {
+                update,
+                step,
+                done,
+                total,
+                unit,
+            });
+        }
+    }
+
     /// Keeps the installed version running and the fronts on it. `false` when it does not come up.
     fn look_after(&self) -> bool {
         let Ok(Some(installed)) = application::installed(&self.installation) else {
@@ -384,6 +410,7 @@ impl Engine {
             .running()
             .filter(|running| running.version == installed)
         {
+            self.service.tend();
             if self.traffic.upstream() != Some(running.address()) {
                 self.traffic.pass(running.address());
             }

@@ -25,7 +25,11 @@ pub struct Releases {
     /// When the repository was last asked.
     checked: PathBuf,
     found: Mutex<Found>,
+    kept: Mutex<Option<(Facts, Option<Offer>)>>,
 }
+
+/// What an offer depends on: the look, the installed version, the channel, and how many updates have ended.
+type Facts = (Timestamp, Version, String, usize);
 
 /// The result of the last look.
 #[derive(Default)]
@@ -90,6 +94,7 @@ impl Releases {
             destination,
             checked,
             found: Mutex::new(found),
+            kept: Mutex::new(None),
         })
     }
 
@@ -122,7 +127,7 @@ impl Releases {
         let offer = found
             .catalog
             .as_ref()
-            .and_then(|catalog| self.make_offer(catalog, installed, channel, history, None));
+            .and_then(|catalog| self.kept_offer(catalog, at, installed, channel, history));
         let metadata_expires = found.catalog.as_ref().map(Catalog::expires);
         Some(Check {
             at,
@@ -130,6 +135,32 @@ impl Releases {
             offer,
             metadata_expires,
         })
+    }
+
+    /// Made once for the same facts: it looks at every file of the release, and is asked for with every page.
+    fn kept_offer(
+        &self,
+        catalog: &Catalog,
+        at: Timestamp,
+        installed: &Version,
+        channel: &str,
+        history: &History,
+    ) -> Option<Offer> {
+        let ended = history
+            .updates()
+            .iter()
+            .filter(|update| !update.is_open())
+            .count();
+        let facts = (at, installed.clone(), channel.to_owned(), ended);
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some((of, offer)) if *of == facts => offer.clone(),
+            _ => {
+                let offer = self.make_offer(catalog, installed, channel, history, None);
+                *kept = Some((facts, offer.clone()));
+                offer
+            }
+        }
     }
 
     /// What the last look found about this version, or about the newest; `None` when there is nothing newer.

@@ -62,6 +62,9 @@ pub trait Service: Send + Sync {
     /// `stop-failed`: something of it still runs.
     fn stop(&self, stop: &Stop, patience: Duration) -> Result<(), Problem>;
 
+    /// Called now and then while it runs, for what must not wait until the next start: keeping logs small.
+    fn tend(&self);
+
     /// Runs [`crate::launch::run`]: program and first arguments.
     fn launcher(&self) -> &[String];
 

@@ -153,6 +153,14 @@ impl Service for Process {
         })
     }
 
+    fn tend(&self) {
+        if fs::metadata(&self.log).is_ok_and(|metadata| metadata.len() > LOG_LIMIT)
+            && let Err(error) = put_aside(&self.log, true)
+        {
+            tracing::warn!(%error, "the application's log could not be put aside");
+        }
+    }
+
     fn launcher(&self) -> &[String] {
         &self.launcher
     }
@@ -178,19 +186,30 @@ fn signal(stop: &Stop) -> Signal {
     }
 }
 
-/// Puts a log that has grown too large aside, and drops the oldest one.
+/// Makes the log's folder, and puts a log that has grown too large aside.
 fn rotate(log: &Path) -> io::Result<()> {
     if let Some(parent) = log.parent() {
         durable::create_dir_all(parent)?;
     }
-    if fs::metadata(log).is_ok_and(|metadata| metadata.len() > LOG_LIMIT) {
-        let old = |number: u32| log.with_extension(format!("log.{number}"));
-        for number in (1..LOGS_KEPT).rev() {
-            if old(number).exists() {
-                durable::rename(&old(number), &old(number + 1))?;
-            }
-        }
-        durable::rename(log, &old(1))?;
+    match fs::metadata(log).is_ok_and(|metadata| metadata.len() > LOG_LIMIT) {
+        true => put_aside(log, false),
+        false => Ok(()),
     }
-    Ok(())
+}
+
+/// Puts a log aside and drops the oldest one. While the application has it open, appending, it is copied and emptied; a line
+/// written in between is lost.
+fn put_aside(log: &Path, is_open: bool) -> io::Result<()> {
+    let old = |number: u32| log.with_extension(format!("log.{number}"));
+    for number in (1..LOGS_KEPT).rev() {
+        if old(number).exists() {
+            durable::rename(&old(number), &old(number + 1))?;
+        }
+    }
+    if !is_open {
+        return durable::rename(log, &old(1));
+    }
+    durable::remove_file(&old(1))?;
+    durable::copy_file(log, &old(1))?;
+    fs::OpenOptions::new().write(true).open(log)?.set_len(0)
 }
