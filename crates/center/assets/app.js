@@ -1,4 +1,4 @@
-// What HTML cannot do by itself: native dialogs, the notice about a lost connection, and uploads that show they run.
+// What HTML cannot do by itself: modal dialogs, notices about a lost connection, forms that are sent only once.
 // No page depends on this file: without it every button is a link or a form.
 (() => {
   "use strict";
@@ -34,6 +34,15 @@
 
   document.addEventListener("DOMContentLoaded", () => raise(document));
   document.addEventListener("htmx:afterSettle", () => raise(document));
+
+  // Escape answers the window about an update's end as its button does, or it would be back at the next opening.
+  document.addEventListener("cancel", (event) => {
+    const form = event.target.id === "verdict" && event.target.querySelector("form");
+    if (form) {
+      event.preventDefault();
+      form.requestSubmit();
+    }
+  }, true);
 
   // Nothing is exchanged under somebody who is just answering a question in it.
   document.addEventListener("htmx:beforeSwap", (event) => {

@@ -22,7 +22,9 @@ use crate::page::Page;
 
 /// The picture is drawn again at least this often while an update runs: its clock goes on.
 const TICK: Duration = Duration::from_secs(1);
-/// ... and at most this often, however fast a download counts.
+/// A page that waits for an update to start is woken by its first event; this is only for an event that was missed.
+const IDLE_TICK: Duration = Duration::from_secs(15);
+/// A picture is drawn at most this often, however fast a download counts.
 const GAP: Duration = Duration::from_millis(200);
 /// A stream ends after this long and the browser opens another, so that an ended session is noticed.
 const LASTS: Duration = Duration::from_secs(600);
@@ -35,7 +37,7 @@ pub struct Shown {
     update: Option<u64>,
 }
 
-/// `GET /updates/live`: events `progress` (HTML), `status` (a sentence), `lost` and `changed` (fetch the page again).
+/// `GET /updates/live`: events `progress` (HTML), `status` (a sentence) and `changed` (fetch the page again).
 pub async fn stream(
     page: Page,
     State(centre): State<Centre>,
@@ -111,11 +113,15 @@ impl Follower {
                 Ok(_) => {}
             }
             let drawn = Instant::now();
+            let tick = match (&events, self.shown) {
+                (Some(_), None) => IDLE_TICK,
+                _ => TICK,
+            };
             tokio::select! {
                 _ = ended.wait_for(|ended| *ended) => return,
                 () = self.sender.closed() => return,
                 alive = next_event(events.as_mut()) => if !alive { events = None },
-                () = tokio::time::sleep(TICK) => {}
+                () = tokio::time::sleep(tick) => {}
             }
             tokio::time::sleep(GAP.saturating_sub(drawn.elapsed())).await;
         }
