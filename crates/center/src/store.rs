@@ -3,7 +3,8 @@
 //!
 //! [`Store`] is a handle, cheap to clone. Each noun has a file: [`users`], [`groups`], [`imports`], [`sessions`], [`attempts`], [`settings`],
 //! [`audit`], [`events`] and [`outbox`]. Reads have connections of their own and never wait for a write (WAL); writes go
-//! one after the other through a single connection, each transaction synced before it is reported as done.
+//! one after the other through a single connection, each transaction synced before it is reported as done. Only the marks of
+//! mails on their way have another connection and are synced when that is needed; `outbox/delivery.rs` says why.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -88,6 +89,7 @@ pub type Write = Transaction<'static, Sqlite>;
 pub struct Store {
     read: SqlitePool,
     write: SqlitePool,
+    marks: SqlitePool,
     data_dir: Arc<Path>,
     /// Rung when there may be mail to send: a mail was put in, is to be sent again, or the mail settings were changed.
     mail_waiting: Arc<Notify>,
@@ -117,6 +119,10 @@ impl Store {
             .connect_with(options.clone())
             .await?;
         sqlx::migrate!().run(&write).await?;
+        let marks = SqlitePoolOptions::new()
+            .max_connections(1)
+            .connect_with(options.clone().synchronous(SqliteSynchronous::Normal))
+            .await?;
         let read = SqlitePoolOptions::new()
             .max_connections(READERS)
             .connect_with(options.pragma("query_only", "on"))
@@ -124,6 +130,7 @@ impl Store {
         let store = Store {
             read,
             write,
+            marks,
             data_dir: data_dir.into(),
             mail_waiting: Arc::new(Notify::new()),
         };
@@ -134,6 +141,7 @@ impl Store {
     /// Ends all connections, when those who use them have finished.
     pub async fn close(&self) {
         self.read.close().await;
+        self.marks.close().await;
         self.write.close().await;
     }
 

@@ -302,8 +302,8 @@ struct Sender<'a> {
 impl Sender<'_> {
     /// Sends one mail and stores how it went. Returns why the mail server cannot be used, if so.
     async fn send(&mut self, id: MailId) -> std::result::Result<Option<String>, Halt> {
-        let marks = self.marks.clone();
-        let Some(mail) = self.store.mail(id).await? else {
+        let (store, marks) = (self.store, self.marks.clone());
+        let Some(mail) = store.mail(id).await? else {
             return Ok(None);
         };
         let message = match message::compose(&mail, &self.settings.mail_from) {
@@ -318,6 +318,7 @@ impl Sender<'_> {
             Err(refusal) => refusal,
             Ok(connection) => {
                 marks.set(Mark::Sending(id)).await?;
+                store.sync_marks().await?;
                 match connection.hand_over(&message.formatted()).await {
                     Ok(()) => {
                         marks.set(Mark::Sent(id)).await?;

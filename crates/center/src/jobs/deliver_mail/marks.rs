@@ -1,6 +1,6 @@
-//! How mails fare, stored for all connections together: what comes while the database syncs one transaction is the next one. So
-//! the time between the server's word and the stored mark, in which a dying process makes a mail come twice, is at most two
-//! syncs, however many connections there are.
+//! How mails fare, stored for all connections together: what comes while one transaction is written is the next one. So the
+//! time between the server's word and the stored mark, in which a dying process makes a mail come twice, is short however many
+//! connections there are.
 
 use tokio::sync::{mpsc, oneshot};
 
@@ -32,7 +32,7 @@ pub(super) fn marks(store: &Store) -> (Marks, Writer) {
 }
 
 impl Marks {
-    /// Returns when the mark is stored and synced.
+    /// Returns when the mark is stored: when it survives this process. See [`Store::sync_marks`].
     pub(super) async fn set(&self, mark: Mark) -> std::result::Result<(), Lost> {
         let (done, is_done) = oneshot::channel();
         self.0.send((mark, done)).map_err(|_| Lost)?;
@@ -55,6 +55,6 @@ impl Writer {
                 let _ = done.send(());
             }
         }
-        Ok(())
+        self.store.sync_marks().await
     }
 }
