@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use obnova_release::Description;
+use obnova_release::{Description, VerifiedRelease};
 use semver::Version;
 
 use crate::api::{
-    Answer, EventKind, Phase, Problem, Progress, Request, Running, State, Unit, UpdateId,
+    Answer, EventKind, Offer, Phase, Problem, Progress, Request, Running, State, Unit, UpdateId,
 };
 use crate::application;
 use crate::database::{self, Database};
@@ -161,18 +161,14 @@ impl Engine {
                 self.releases.refresh();
                 self.state()
             }
-            Request::Plan { version } => {
-                plan::dry_run(self, version).map(|plan| Answer::Plan(Box::new(plan)))
-            }
+            Request::Plan { version } => self.dry_run(version),
             Request::Install {
                 version,
                 actor,
                 insist,
             } => self.install(version, &actor, insist),
             Request::History => Ok(self.history()),
-            Request::Report { update } => {
-                report::make(self, update).map(|report| Answer::Report(Box::new(report)))
-            }
+            Request::Report { update } => self.report(update),
             Request::Recover => {
                 self.wake.notify_all();
                 self.state()
@@ -264,6 +260,75 @@ impl Engine {
         Answer::History { updates }
     }
 
+    fn report(&self, update: Option<UpdateId>) -> Result<Answer, Problem> {
+        let names = steps::names();
+        let summary = self.hub.with_history(|history| {
+            let mut updates = history.updates().iter().rev();
+            let found = updates.find(|known| update.is_none_or(|id| known.id == id));
+            found.map(|update| update.summary(&names))
+        });
+        if let (Some(id), None) = (update, &summary) {
+            return Err(Problem::new(problem::UNKNOWN_UPDATE).arg("update", id));
+        }
+        let installed = self.installed()?;
+        let events = summary
+            .as_ref()
+            .map(|summary| self.hub.events_of(summary.update));
+        let report = report::make(report::Facts {
+            installation: &self.installation,
+            support_email: self.description(&installed)?.support_email,
+            installed,
+            update: summary,
+            events: events.unwrap_or_default(),
+        });
+        Ok(Answer::Report(Box::new(report)))
+    }
+
+    fn offer(&self, wanted: Option<Version>) -> Result<Offer, Problem> {
+        let installed = self.installed()?;
+        let channel = self.settings.current().channel;
+        let history = self.hub.with_history(Clone::clone);
+        let found = self
+            .releases
+            .offer(&installed, &channel, &history, wanted.as_ref());
+        plan::choose(found, wanted)
+    }
+
+    fn dry_run(&self, version: Option<Version>) -> Result<Answer, Problem> {
+        let offer = self.offer(version)?;
+        let to = offer.route.first().unwrap_or(&offer.version).clone();
+        let from = self.installed()?;
+        let release = self.releases.release(&to);
+        let update = self.hub.with_history(|history| history.next_id());
+        let context = self.context(update, &from, &to, release.as_ref(), &|_, _, _| ());
+        plan::dry_run(offer, &context).map(|plan| Answer::Plan(Box::new(plan)))
+    }
+
+    fn context<'a>(
+        &'a self,
+        update: UpdateId,
+        from: &'a Version,
+        to: &'a Version,
+        release: Option<&'a VerifiedRelease>,
+        progress: &'a (dyn Fn(u64, u64, Unit) + Sync),
+    ) -> Context<'a> {
+        Context {
+            installation: &self.installation,
+            update,
+            from,
+            to,
+            release,
+            releases: &self.releases,
+            database: self.database.as_ref(),
+            service: self.service.as_ref(),
+            traffic: &self.traffic,
+            hold: self.settings.current().hold,
+            deadline: None,
+            progress,
+            cancelled: &self.cancelled,
+        }
+    }
+
     /// Journals the start of an update and wakes the worker.
     fn install(
         &self,
@@ -280,7 +345,7 @@ impl Engine {
                 Problem::new(problem::UPDATE_RUNNING).arg("version", to.unwrap_or_default())
             );
         }
-        let route = plan::route(self, version, insist)?;
+        let route = plan::route(self.offer(version)?, insist)?;
         let update = self.start_hop(&route, 1, actor)?;
         work.busy = true;
         self.wake.notify_all();
@@ -341,7 +406,6 @@ impl Engine {
             decision => decision,
         };
         tracing::info!(update = update.id, from = %update.from, to = %update.to, ?decision, "update");
-        let settings = self.settings.current();
         let release = self.releases.release(&update.to);
         let told = Mutex::new(None::<Instant>);
         let progress = |done, total, unit| {
@@ -353,25 +417,17 @@ impl Engine {
             *told = Some(Instant::now());
             self.tell_progress(update.id, done, total, unit);
         };
-        let mut context = Context {
-            installation: &self.installation,
-            update: update.id,
-            from: &update.from,
-            to: &update.to,
-            release: release.as_ref(),
-            releases: &self.releases,
-            database: self.database.as_ref(),
-            service: self.service.as_ref(),
-            traffic: &self.traffic,
-            hold: settings.hold,
-            deadline: None,
-            progress: &progress,
-            cancelled: &self.cancelled,
-        };
+        let mut context = self.context(
+            update.id,
+            &update.from,
+            &update.to,
+            release.as_ref(),
+            &progress,
+        );
         match decision {
             Recovery::NothingToDo => End::Completed,
             Recovery::RollForward => {
-                let deadline = Duration::from_secs(settings.blackout_deadline_s);
+                let deadline = Duration::from_secs(self.settings.current().blackout_deadline_s);
                 update::forwards(&self.hub, &mut context, deadline)
             }
             Recovery::ContinueBack => update::back(&self.hub, &context, None),

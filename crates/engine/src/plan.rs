@@ -1,42 +1,18 @@
-//! Decides where an update goes, and says what it would do: the same facts that the real thing uses, and no act.
-
-use std::sync::atomic::AtomicBool;
+//! Decides where an update goes, and says what it would do: from the same facts as the real thing, and without an act.
 
 use semver::Version;
 
 use crate::api::{Offer, Plan, PlannedStep, Problem};
-use crate::engine::Engine;
 use crate::problem;
-use crate::step::Context;
+use crate::step::{Context, Step};
 use crate::steps::{self, SERVER};
 
-/// The versions to go through, as last found in the repository.
+/// The offer of the version that is wanted, or of the newest: `found` is what the repository has for that wish.
 ///
 /// # Errors
-/// `nothing-to-install`, `unknown-version`, or the first obstacle that stands in the way and is not insisted on.
-pub(crate) fn route(
-    engine: &Engine,
-    version: Option<Version>,
-    insist: bool,
-) -> Result<Vec<Version>, Problem> {
-    let offer = offer(engine, version)?;
-    let stands = |obstacle: &Problem| !(insist && obstacle.code == problem::FAILED_BEFORE);
-    match offer.obstacles.into_iter().find(stands) {
-        Some(obstacle) => Err(obstacle),
-        None => Ok(offer.route),
-    }
-}
-
-/// The offer of this version, or of the newest.
-fn offer(engine: &Engine, version: Option<Version>) -> Result<Offer, Problem> {
-    let installed = engine.installed()?;
-    let channel = engine.settings.current().channel;
-    let found = engine.hub.with_history(|history| {
-        engine
-            .releases
-            .offer(&installed, &channel, history, version.as_ref())
-    });
-    match (found, version) {
+/// `nothing-to-install`, `unknown-version`.
+pub(crate) fn choose(found: Option<Offer>, wanted: Option<Version>) -> Result<Offer, Problem> {
+    match (found, wanted) {
         (Some(offer), None) => Ok(offer),
         (Some(offer), Some(wanted)) if offer.version == wanted => Ok(offer),
         (_, Some(wanted)) => Err(Problem::new(problem::UNKNOWN_VERSION).arg("version", wanted)),
@@ -44,41 +20,88 @@ fn offer(engine: &Engine, version: Option<Version>) -> Result<Offer, Problem> {
     }
 }
 
-/// What an update would do.
+/// The versions to go through.
 ///
 /// # Errors
-/// `nothing-to-install`, `unknown-version`.
-pub(crate) fn dry_run(engine: &Engine, version: Option<Version>) -> Result<Plan, Problem> {
-    let offer = offer(engine, version)?;
-    let to = offer.route.first().unwrap_or(&offer.version).clone();
-    let from = engine.installed()?;
-    let release = engine.releases.release(&to);
-    let context = Context {
-        installation: &engine.installation,
-        update: engine.hub.with_history(|history| history.next_id()),
-        from: &from,
-        to: &to,
-        release: release.as_ref(),
-        releases: &engine.releases,
-        database: engine.database.as_ref(),
-        service: engine.service.as_ref(),
-        traffic: &engine.traffic,
-        hold: engine.settings.current().hold,
-        deadline: None,
-        progress: &|_, _, _| (),
-        cancelled: &AtomicBool::new(false),
-    };
-    let step = |step: &&dyn crate::step::Step| PlannedStep {
+/// The first obstacle that stands in the way and is not insisted on.
+pub(crate) fn route(offer: Offer, insist: bool) -> Result<Vec<Version>, Problem> {
+    let stands = |obstacle: &Problem| !(insist && obstacle.code == problem::FAILED_BEFORE);
+    match offer.obstacles.into_iter().find(stands) {
+        Some(obstacle) => Err(obstacle),
+        None => Ok(offer.route),
+    }
+}
+
+/// What an update would do, step by step.
+///
+/// # Errors
+/// `system`: the disk does not say how much of it is free.
+pub(crate) fn dry_run(offer: Offer, cx: &Context) -> Result<Plan, Problem> {
+    let step = |step: &&dyn Step| PlannedStep {
         step: step.name().to_owned(),
-        detail: step.plan(&context),
+        detail: step.plan(cx),
     };
     Ok(Plan {
+        from: cx.from.clone(),
+        to: cx.to.clone(),
+        then: offer.route.into_iter().skip(1).collect(),
         steps: SERVER.iter().map(step).collect(),
-        disk_needed: steps::check::needed(&context),
-        disk_free: steps::check::free(&context)?,
-        then: offer.route.iter().skip(1).cloned().collect(),
+        disk_needed: steps::check::needed(cx),
+        disk_free: steps::check::free(cx)?,
         obstacles: offer.obstacles,
-        from: from.clone(),
-        to: to.clone(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer(obstacles: Vec<Problem>) -> Offer {
+        let version = Version::new(1, 2, 0);
+        let route = vec![Version::new(1, 1, 0), version.clone()];
+        Offer {
+            version,
+            route,
+            notes: vec![],
+            obstacles,
+            may_insist: true,
+            download_bytes: 0,
+        }
+    }
+
+    #[test]
+    fn without_a_wish_the_newest_is_chosen() {
+        assert_eq!(
+            choose(Some(offer(vec![])), None).unwrap().version,
+            Version::new(1, 2, 0)
+        );
+        assert_eq!(
+            choose(None, None).unwrap_err().code,
+            problem::NOTHING_TO_INSTALL
+        );
+    }
+
+    #[test]
+    fn a_version_that_is_not_offered_is_refused() {
+        let wanted = Some(Version::new(9, 0, 0));
+        assert_eq!(
+            choose(Some(offer(vec![])), wanted).unwrap_err().code,
+            problem::UNKNOWN_VERSION
+        );
+    }
+
+    #[test]
+    fn only_an_earlier_failure_can_be_insisted_on() {
+        let failed = Problem::new(problem::FAILED_BEFORE);
+        assert_eq!(route(offer(vec![failed.clone()]), true).unwrap().len(), 2);
+        assert_eq!(
+            route(offer(vec![failed.clone()]), false).unwrap_err().code,
+            problem::FAILED_BEFORE
+        );
+        let range = Problem::new(problem::SOURCE_VERSION);
+        assert_eq!(
+            route(offer(vec![failed, range]), true).unwrap_err().code,
+            problem::SOURCE_VERSION
+        );
+    }
 }

@@ -3,12 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::{Event, EventKind, Problem, Report, UpdateId};
-use crate::engine::Engine;
+use semver::Version;
+
+use crate::api::{Event, EventKind, Problem, Report, UpdateSummary};
 use crate::installation::Installation;
 use crate::log;
-use crate::problem;
-use crate::steps;
 
 /// Lines taken from the end of each log.
 const LINES: usize = 100;
@@ -26,24 +25,29 @@ const SECRET_NAMES: [&str; 8] = [
     "credential",
 ];
 
-/// Makes the report about one update, or the newest.
-///
-/// # Errors
-/// `unknown-update`.
-pub(crate) fn make(engine: &Engine, update: Option<UpdateId>) -> Result<Report, Problem> {
-    let names = steps::names();
-    let summary = engine.hub.with_history(|history| {
-        let updates = history.updates();
-        let found = match update {
-            Some(id) => updates.iter().find(|update| update.id == id),
-            None => updates.last(),
-        };
-        found.map(|update| update.summary(&names))
-    });
-    if let (Some(id), None) = (update, &summary) {
-        return Err(Problem::new(problem::UNKNOWN_UPDATE).arg("update", id));
-    }
-    let installation = &engine.installation;
+/// What a report is made of.
+pub(crate) struct Facts<'a> {
+    /// Where logs lie, and what is secret.
+    pub(crate) installation: &'a Installation,
+    /// The installed version.
+    pub(crate) installed: Version,
+    /// Where the vendor takes reports.
+    pub(crate) support_email: Option<String>,
+    /// The update it is about.
+    pub(crate) update: Option<UpdateSummary>,
+    /// That update's events.
+    pub(crate) events: Vec<Event>,
+}
+
+/// Makes the report.
+pub(crate) fn make(facts: Facts) -> Report {
+    let Facts {
+        installation,
+        installed,
+        support_email,
+        update: summary,
+        mut events,
+    } = facts;
     let secrets = Secrets::of(installation);
     let mut logs = BTreeMap::new();
     logs.insert(
@@ -61,15 +65,9 @@ pub(crate) fn make(engine: &Engine, update: Option<UpdateId>) -> Result<Report, 
             .iter_mut()
             .for_each(|line| *line = secrets.redact(line));
     }
-    let installed = engine.installed()?;
-    let description = crate::step::installed(installation, &installed)?.description;
     let redact_problem = |problem: &mut Problem| {
         problem.detail = problem.detail.as_ref().map(|detail| secrets.redact(detail));
     };
-    let mut events = summary
-        .as_ref()
-        .map(|summary| engine.hub.events_of(summary.update))
-        .unwrap_or_default();
     events
         .iter_mut()
         .for_each(|event: &mut Event| match &mut event.kind {
@@ -86,7 +84,7 @@ pub(crate) fn make(engine: &Engine, update: Option<UpdateId>) -> Result<Report, 
         summary.problem.as_mut().map(redact_problem);
         summary
     });
-    Ok(Report {
+    Report {
         at: jiff::Timestamp::now(),
         obnova: env!("CARGO_PKG_VERSION").to_owned(),
         product: installation.product.clone(),
@@ -95,8 +93,8 @@ pub(crate) fn make(engine: &Engine, update: Option<UpdateId>) -> Result<Report, 
         events,
         system: system(installation),
         logs,
-        support_email: description.support_email,
-    })
+        support_email,
+    }
 }
 
 fn system(installation: &Installation) -> BTreeMap<String, String> {

@@ -83,18 +83,21 @@ fn recover(history: &mut History, mut number: u64) {
                     .step(name)
                     .is_some_and(|step| step.status == StepStatus::Done)
             };
-            for step in &STEPS[from..] {
-                if !done(history, step) {
-                    append(
-                        history,
-                        EventKind::StepStarted {
-                            step: (*step).to_owned(),
-                        },
-                    );
+            // Random events begin steps in any order; whichever is under way is finished first.
+            let under_way = history
+                .open()
+                .unwrap()
+                .steps
+                .last()
+                .map(|step| step.name.clone());
+            let rest = STEPS[from..].iter().map(|step| (*step).to_owned());
+            for step in under_way.into_iter().chain(rest) {
+                if !done(history, &step) {
+                    append(history, EventKind::StepStarted { step: step.clone() });
                     append(
                         history,
                         EventKind::StepFinished {
-                            step: (*step).to_owned(),
+                            step,
                             took_ms: 1,
                             detail: None,
                         },

@@ -59,15 +59,15 @@ problem-stop-failed-do = Podívejte se do záznamů aplikace, na co čeká. Obra
 
 problem-migration-failed = Převod databáze na verzi { $version } selhal ({ $status }).
 problem-migration-failed-state = Databáze, datové soubory i program jsou přesně takové, jaké byly před aktualizací. Můžete dál pracovat.
-problem-migration-failed-do = Pošlete hlášení technické podpoře. Jakmile bude k dispozici opravená verze, nabídne se zde.
+problem-migration-failed-do = Pošlete hlášení technické podpoře. Jakmile bude k dispozici opravená verze, nabídne se v Administračním centru.
 
 problem-start-failed = Verzi { $version } se nepodařilo spustit.
 problem-start-failed-state = Databáze, datové soubory i program jsou přesně takové, jaké byly před aktualizací. Můžete dál pracovat.
-problem-start-failed-do = Pošlete hlášení technické podpoře. Jakmile bude k dispozici opravená verze, nabídne se zde.
+problem-start-failed-do = Pošlete hlášení technické podpoře. Jakmile bude k dispozici opravená verze, nabídne se v Administračním centru.
 
 problem-unhealthy = Verze { $version } se spustila, ale nefunguje správně.
 problem-unhealthy-state = Databáze, datové soubory i program jsou přesně takové, jaké byly před aktualizací. Můžete dál pracovat.
-problem-unhealthy-do = Pošlete hlášení technické podpoře. Jakmile bude k dispozici opravená verze, nabídne se zde.
+problem-unhealthy-do = Pošlete hlášení technické podpoře. Jakmile bude k dispozici opravená verze, nabídne se v Administračním centru.
 
 problem-deadline = Aktualizace trvala déle, než smí.
 problem-deadline-state = Databáze, datové soubory i program jsou přesně takové, jaké byly před aktualizací. Můžete dál pracovat.

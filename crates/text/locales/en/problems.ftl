@@ -59,15 +59,15 @@ problem-stop-failed-do = Look into the application's log for what it is waiting 
 
 problem-migration-failed = Migrating the database to version { $version } failed ({ $status }).
 problem-migration-failed-state = The database, the data files and the program are exactly as they were before the update. You can go on working.
-problem-migration-failed-do = Send the report to technical support. As soon as a corrected version exists, it is offered here.
+problem-migration-failed-do = Send the report to technical support. As soon as a corrected version exists, the Administration Centre offers it.
 
 problem-start-failed = Version { $version } could not be started.
 problem-start-failed-state = The database, the data files and the program are exactly as they were before the update. You can go on working.
-problem-start-failed-do = Send the report to technical support. As soon as a corrected version exists, it is offered here.
+problem-start-failed-do = Send the report to technical support. As soon as a corrected version exists, the Administration Centre offers it.
 
 problem-unhealthy = Version { $version } was started, but does not work properly.
 problem-unhealthy-state = The database, the data files and the program are exactly as they were before the update. You can go on working.
-problem-unhealthy-do = Send the report to technical support. As soon as a corrected version exists, it is offered here.
+problem-unhealthy-do = Send the report to technical support. As soon as a corrected version exists, the Administration Centre offers it.
 
 problem-deadline = The update took longer than it may.
 problem-deadline-state = The database, the data files and the program are exactly as they were before the update. You can go on working.
