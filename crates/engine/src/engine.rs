@@ -31,6 +31,8 @@ use crate::update::{self, End};
 
 /// How often the application is looked after.
 const LOOK_AFTER: Duration = Duration::from_millis(300);
+/// How long a request for an update waits for the worker to be done with the one before.
+const SETTLE_PATIENCE: Duration = Duration::from_secs(10);
 /// Shortest pause between two reports of progress.
 const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
 /// Longest pause between two attempts to start an application that does not come up.
@@ -126,6 +128,7 @@ impl Engine {
             let mut work = self.lock_work();
             if self.hub.with_history(|history| history.open().is_none()) {
                 work.busy = false;
+                self.wake.notify_all();
             }
             if work.end.is_none() && !work.busy {
                 work = match self.wake.wait_timeout(work, LOOK_AFTER) {
@@ -186,6 +189,17 @@ impl Engine {
 
     fn lock_work(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An update has ended for everybody else a moment before the worker is done with it: that moment is waited for.
+    fn settled_work(&self) -> MutexGuard<'_, Work> {
+        let is_ending = |work: &mut Work| {
+            work.busy && self.hub.with_history(|history| history.open().is_none())
+        };
+        let waited = self
+            .wake
+            .wait_timeout_while(self.lock_work(), SETTLE_PATIENCE, is_ending);
+        waited.unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// The installed version.
@@ -336,14 +350,11 @@ impl Engine {
         actor: &str,
         insist: bool,
     ) -> Result<Answer, Problem> {
-        let mut work = self.lock_work();
+        let mut work = self.settled_work();
         if work.busy {
-            let to = self
-                .hub
-                .with_history(|history| history.open().map(|update| update.to.to_string()));
-            return Err(
-                Problem::new(problem::UPDATE_RUNNING).arg("version", to.unwrap_or_default())
-            );
+            let to = |history: &History| Some(history.open()?.to.to_string());
+            let to = self.hub.with_history(to).unwrap_or_default();
+            return Err(Problem::new(problem::UPDATE_RUNNING).arg("version", to));
         }
         let route = plan::route(self.offer(version)?, insist)?;
         let update = self.start_hop(&route, 1, actor)?;

@@ -1,7 +1,7 @@
 //! The installation file: what one customer's installation is, and where its parts lie.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use semver::Version;
@@ -111,6 +111,9 @@ pub struct Listen {
     /// The address people type, where it differs (behind a reverse proxy).
     #[serde(default)]
     pub public_url: Option<String>,
+    /// Reverse proxies on other machines whose word about their clients is taken. Those on this machine always are.
+    #[serde(default)]
+    pub trusted_proxies: Vec<IpAddr>,
 }
 
 impl Installation {

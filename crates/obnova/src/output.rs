@@ -1,6 +1,6 @@
 //! What a command prints: texts for people, or JSON for programs.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
 
 use obnova_engine::api::Problem;
@@ -40,10 +40,9 @@ impl Output {
         text: impl FnOnce(&Text) -> String,
     ) -> anyhow::Result<()> {
         match self.json {
-            true => println!("{}", serde_json::to_string_pretty(value)?),
-            false => println!("{}", text(self.text).trim_end()),
+            true => say(&serde_json::to_string_pretty(value)?),
+            false => say(text(self.text).trim_end()),
         }
-        Ok(())
     }
 
     /// Prints a line of JSON, for streams.
@@ -51,8 +50,7 @@ impl Output {
     /// # Errors
     /// The value cannot be written as JSON.
     pub fn line(&self, value: &impl Serialize) -> anyhow::Result<()> {
-        println!("{}", serde_json::to_string(value)?);
-        Ok(())
+        say(&serde_json::to_string(value)?)
     }
 
     /// Says why a command failed, and gives its exit code.
@@ -77,6 +75,17 @@ impl Output {
                 ExitCode::FAILURE
             }
         }
+    }
+}
+
+/// Prints a line. Whoever reads may have read enough and closed: `obnova history | head` is no failure.
+///
+/// # Errors
+/// Standard output cannot be written to.
+pub fn say(line: &str) -> anyhow::Result<()> {
+    match writeln!(std::io::stdout().lock(), "{line}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        other => Ok(other?),
     }
 }
 

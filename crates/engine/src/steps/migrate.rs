@@ -26,7 +26,7 @@ impl Step for Migrate {
 
     fn plan(&self, cx: &Context) -> String {
         match cx.release.map(|release| command(release.description())) {
-            Some(Some(command)) => command.join(" "),
+            Some(Some(command)) => cx.command(command, cx.to, 0).join(" "),
             Some(None) => "nothing: the release does not change the database".to_owned(),
             None => String::new(),
         }

@@ -17,9 +17,13 @@ impl Step for Start {
     }
 
     fn plan(&self, cx: &Context) -> String {
-        cx.release
-            .map(|release| release.description().server.start.join(" "))
-            .unwrap_or_default()
+        let command = cx
+            .release
+            .map(|release| &release.description().server.start);
+        // The port is chosen when it is started.
+        command.map_or_else(String::new, |command| {
+            cx.command(command, cx.to, 0).join(" ")
+        })
     }
 
     fn run(&self, cx: &Context) -> Result<Option<String>, Problem> {

@@ -29,6 +29,10 @@ pub const CASES: &[Case] = &[
     ("the_application_is_adopted_by_the_next_engine", adopted),
     ("an_application_that_dies_is_started_again", restarted),
     ("a_dry_run_names_every_step_and_changes_nothing", dry_run),
+    (
+        "the_next_update_can_be_asked_for_as_soon_as_one_has_ended",
+        at_once,
+    ),
     ("every_event_can_be_followed_from_its_number", events),
 ];
 
@@ -194,6 +198,22 @@ fn dry_run() -> Result<String> {
     ensure!(it.state()?.last_event == 0, "something was journalled");
     it.end()?;
     Ok(format!("{} steps", names.len()))
+}
+
+fn at_once() -> Result<String> {
+    let it = started()?;
+    it.check()?;
+    it.install("1.2.0")?;
+    // Not `settled`: whoever follows the events knows of the end before the worker is done with it.
+    while it.state()?.last_update.is_none() {}
+    it.install("1.1.0")?;
+    let last = it.settled()?.last_update.context("no update")?;
+    ensure!(
+        last.outcome == Outcome::Completed && last.to.to_string() == "1.1.0",
+        "{last:?}"
+    );
+    it.end()?;
+    Ok("accepted".to_owned())
 }
 
 fn events() -> Result<String> {

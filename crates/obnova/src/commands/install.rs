@@ -7,7 +7,7 @@ use obnova_engine::api::{Answer, EventKind, Line, Request, State, UpdateId};
 use obnova_engine::client::Client;
 use semver::Version;
 
-use crate::output::{Failed, Output, ROLLED_BACK, explain};
+use crate::output::{Failed, Output, ROLLED_BACK, explain, say};
 
 /// How long a restarting engine is waited for while following.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(500);
@@ -58,7 +58,7 @@ async fn follow(
                     if output.json {
                         output.line(&event)?;
                     } else if let Some(words) = describe(&event.kind, output) {
-                        println!("{words}");
+                        say(&words)?;
                     }
                     if let Some(code) = end(&event.kind, client).await {
                         return Ok(code);

@@ -9,6 +9,8 @@ use obnova_release::publish::{self, BuildOptions, InitOptions, Role, RotateOptio
 use semver::Version;
 use serde::Serialize;
 
+use crate::output::say;
+
 /// Make and publish releases.
 #[derive(Debug, Subcommand)]
 pub enum Args {
@@ -272,11 +274,10 @@ fn run_keys(keys: Keys, json: bool) -> anyhow::Result<()> {
 
 fn print(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(value)?);
+        say(&serde_json::to_string_pretty(value)?)
     } else {
-        println!("{}", text());
+        say(&text())
     }
-    Ok(())
 }
 
 fn init_text(made: &publish::Initialised) -> String {

@@ -20,7 +20,11 @@ pub fn engine(state: &Path) -> anyhow::Result<ExitCode> {
     let engine = Engine::open(installation, options).map_err(Failed)?;
     let ending = Arc::clone(&engine);
     std::thread::spawn(move || {
-        if super::block_on(async { Ok(asked_to_end().await) }).is_ok() {
+        let waited = super::block_on(async {
+            asked_to_end().await;
+            Ok(())
+        });
+        if waited.is_ok() {
             ending.shut_down(false);
         }
     });
@@ -40,6 +44,7 @@ pub fn center(state: &Path) -> anyhow::Result<ExitCode> {
             .public_url
             .as_ref()
             .is_some_and(|url| url.starts_with("https:")),
+        trusted_proxies: installation.center.trusted_proxies,
         public_url: installation.center.public_url,
     };
     multi_thread()?.block_on(obnova_center::run(options, asked_to_end()))?;
