@@ -150,6 +150,12 @@ fn pack(source: &Path, mode: u32, out: &Path) -> Result<FileEntry, Error> {
     };
     let mut plain = Hasher::default();
     let mut encoder = zstd::Encoder::new(&mut output, LEVEL).map_err(failed())?;
+    // Knowing the length, zstd takes no more memory than a small file needs, here and where it is unpacked. A file that
+    // changes meanwhile is an error.
+    let length = input.metadata().map_err(failed())?.len();
+    encoder
+        .set_pledged_src_size(Some(length))
+        .map_err(failed())?;
     let mut buffer = vec![0; 128 << 10];
     loop {
         let count = input.read(&mut buffer).map_err(failed())?;

@@ -5,6 +5,7 @@ mod crashes;
 mod downloads;
 mod keys;
 mod publishing;
+mod scale;
 mod server;
 mod trees;
 mod web;

@@ -100,6 +100,7 @@ impl Server {
 
 fn serve(stream: TcpStream, directory: &Path, state: &Mutex<State>) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
+    stream.set_nodelay(true).unwrap();
     let mut stream = stream;
     while let Some(request) = read_request(&mut reader) {
         let (trouble, tag) = {
