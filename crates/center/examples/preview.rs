@@ -30,6 +30,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         data_dir: folder.clone(),
         public_url: None,
         secure_cookies: false,
+        trusted_proxies: Vec::new(),
     };
     let serving = tokio::spawn(obnova_center::serve(listener, options, async {
         let _ = tokio::signal::ctrl_c().await;

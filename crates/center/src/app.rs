@@ -22,7 +22,7 @@ use crate::pages::{
 };
 use crate::run::{Error, Options};
 use crate::store::Store;
-use crate::{assets, error, headers, session};
+use crate::{assets, error, headers, session, visitor};
 
 /// Largest upload: users as CSV, bytes.
 const MAX_UPLOAD: usize = 16 << 20;
@@ -81,7 +81,6 @@ pub fn router(centre: Centre) -> Router {
         .layer(from_fn(headers::same_site))
         .layer(from_fn_with_state(centre.clone(), error::dress))
         .layer(from_fn_with_state(centre.clone(), session::recognise));
-    let secure = centre.secure_cookies();
     Router::new()
         .route("/healthz", get(|| async { "ok" }))
         .route(
@@ -89,9 +88,8 @@ pub fn router(centre: Centre) -> Router {
             get(assets::serve).layer(CompressionLayer::new()),
         )
         .merge(pages)
-        .layer(from_fn(move |request, next| {
-            headers::secure(secure, request, next)
-        }))
+        .layer(from_fn(headers::secure))
+        .layer(from_fn_with_state(centre.clone(), visitor::recognise))
         .with_state(centre)
 }
 
@@ -157,9 +155,9 @@ impl Centre {
         &self.0.engine
     }
 
-    /// Whether cookies go over HTTPS only.
-    pub fn secure_cookies(&self) -> bool {
-        self.0.options.secure_cookies
+    /// What it was started with.
+    pub fn options(&self) -> &Options {
+        &self.0.options
     }
 
     /// Where the code for the first administrator is.

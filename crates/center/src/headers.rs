@@ -1,9 +1,12 @@
 //! Headers of every answer: what a browser may do with a page of ours, and that nobody keeps a copy of it.
 
+use axum::Extension;
 use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+
+use crate::visitor::Visitor;
 
 /// No script, style, image or connection but our own, none written inside a page, and no page of ours inside another's.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; \
@@ -23,8 +26,9 @@ const ALWAYS: &[(&str, &str)] = &[
 /// Browsers stay with HTTPS for a year.
 const ONLY_HTTPS: &str = "max-age=31536000";
 
-/// Adds the headers, with `https` the one that keeps browsers on HTTPS. A handler that has set one itself (the mail preview's stricter policy) keeps its own.
-pub async fn secure(https: bool, request: Request, next: Next) -> Response {
+/// Adds the headers; to whoever comes over HTTPS, also the one that keeps browsers there. A handler that has set one itself (the
+/// mail preview's stricter policy) keeps its own.
+pub async fn secure(visitor: Extension<Visitor>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in ALWAYS {
@@ -32,7 +36,7 @@ pub async fn secure(https: bool, request: Request, next: Next) -> Response {
     }
     absent(headers, "content-security-policy", POLICY);
     absent(headers, "cache-control", "no-store");
-    if https {
+    if visitor.is_secure {
         absent(headers, "strict-transport-security", ONLY_HTTPS);
     }
     response

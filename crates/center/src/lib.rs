@@ -18,6 +18,7 @@ mod pages;
 mod run;
 mod session;
 mod store;
+mod visitor;
 
 pub use first_run::{Administrator, FirstSettings, prepare};
 pub use run::{Error, Options, run, serve};

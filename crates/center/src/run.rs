@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -26,8 +26,12 @@ pub struct Options {
     pub data_dir: PathBuf,
     /// The address under which people reach the centre, for links in mails.
     pub public_url: Option<String>,
-    /// Whether browsers may send the session's cookie over HTTPS only. Set it whenever the centre is behind HTTPS.
+    /// Whether browsers may send the session's cookie over HTTPS only. Set it whenever the centre is behind HTTPS; without it,
+    /// only answers to what a trusted proxy took over HTTPS have such cookies.
     pub secure_cookies: bool,
+    /// Reverse proxies on other machines whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed. Those on this machine
+    /// always are.
+    pub trusted_proxies: Vec<IpAddr>,
 }
 
 /// Why the centre cannot run.

@@ -17,6 +17,7 @@ use crate::error::Failure;
 use crate::page::{cookie, is_fragment};
 use crate::store::Store;
 use crate::store::users::{User, UserId};
+use crate::visitor::Visitor;
 
 /// A session ends this long after it began.
 const LASTS: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -59,45 +60,38 @@ impl Session {
 ///
 /// # Errors
 /// The database failed.
-pub async fn begin(centre: &Centre, user: &User) -> Result<HeaderValue, Failure> {
+pub async fn begin(store: &Store, visitor: Visitor, user: &User) -> Result<HeaderValue, Failure> {
     let token = URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>());
-    centre
-        .store()
+    store
         .add_session(&Sha256::digest(&token), user.id, LASTS)
         .await?;
-    cookie_of(centre, &token, LASTS.as_secs())
+    visitor.cookie(cookie_name(visitor), &token, LASTS.as_secs())
 }
 
 /// The cookie that takes the session's token away from the browser.
 ///
 /// # Errors
 /// Never in practice.
-pub fn no_cookie(centre: &Centre) -> Result<HeaderValue, Failure> {
-    cookie_of(centre, "", 0)
-}
-
-fn cookie_of(centre: &Centre, token: &str, seconds: u64) -> Result<HeaderValue, Failure> {
-    let secure = if centre.secure_cookies() {
-        "; Secure"
-    } else {
-        ""
-    };
-    let name = cookie_name(centre);
-    let text = format!("{name}={token}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}");
-    HeaderValue::from_str(&text).map_err(|error| Failure::Internal(error.to_string()))
+pub fn no_cookie(visitor: Visitor) -> Result<HeaderValue, Failure> {
+    visitor.cookie(cookie_name(visitor), "", 0)
 }
 
 /// With the prefix a browser takes the cookie from this host over HTTPS only, never from a neighbour.
-fn cookie_name(centre: &Centre) -> &'static str {
-    match centre.secure_cookies() {
+fn cookie_name(visitor: Visitor) -> &'static str {
+    match visitor.is_secure {
         true => "__Host-obnova_session",
         false => "obnova_session",
     }
 }
 
 /// Finds the session of the request, if it has one, for all that come after.
-pub async fn recognise(State(centre): State<Centre>, mut request: Request, next: Next) -> Response {
-    match find(&centre, request.headers()).await {
+pub async fn recognise(
+    State(centre): State<Centre>,
+    visitor: Visitor,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    match find(centre.store(), visitor, request.headers()).await {
         Ok(Some(session)) => {
             request.extensions_mut().insert(session);
         }
@@ -107,19 +101,24 @@ pub async fn recognise(State(centre): State<Centre>, mut request: Request, next:
     next.run(request).await
 }
 
-async fn find(centre: &Centre, headers: &HeaderMap) -> Result<Option<Session>, Failure> {
-    let Some(token) = cookie(headers, cookie_name(centre)).filter(|token| !token.is_empty()) else {
+async fn find(
+    store: &Store,
+    visitor: Visitor,
+    headers: &HeaderMap,
+) -> Result<Option<Session>, Failure> {
+    let Some(token) = cookie(headers, cookie_name(visitor)).filter(|token| !token.is_empty())
+    else {
         return Ok(None);
     };
     let token_hash = Sha256::digest(token).to_vec();
-    let Some(found) = centre.store().session(&token_hash).await? else {
+    let Some(found) = store.session(&token_hash).await? else {
         return Ok(None);
     };
     let idle = Timestamp::now()
         .duration_since(found.last_seen)
         .unsigned_abs();
     if !found.is_administrator || idle > IDLE {
-        centre.store().end_session(&token_hash).await?;
+        store.end_session(&token_hash).await?;
         return Ok(None);
     }
     let csrf = URL_SAFE_NO_PAD.encode(Sha256::digest(format!("obnova form token\0{token}")));

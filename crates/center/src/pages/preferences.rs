@@ -2,7 +2,7 @@
 
 use axum::Extension;
 use axum::extract::State;
-use axum::http::{HeaderValue, header};
+use axum::http::header;
 use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use obnova_text::Lang;
 
@@ -11,16 +11,21 @@ use crate::error::Failure;
 use crate::form::Open;
 use crate::page::{LANG_COOKIE, THEME_COOKIE};
 use crate::session::Session;
+use crate::visitor::Visitor;
+
+/// How long a browser keeps what it is to remember, in seconds.
+pub const YEAR: u64 = 365 * 24 * 60 * 60;
 
 /// `POST /preferences`
 pub async fn save(
     State(centre): State<Centre>,
+    visitor: Visitor,
     session: Option<Extension<Session>>,
     Open(fields): Open,
 ) -> Result<Response, Failure> {
     let mut cookies = Vec::new();
     if let Ok(lang) = fields.text("lang").parse::<Lang>() {
-        cookies.push(cookie(&centre, LANG_COOKIE, lang.tag())?);
+        cookies.push(visitor.cookie(LANG_COOKIE, lang.tag(), YEAR)?);
         if let Some(Extension(session)) = session
             && session.confirms(fields.raw(crate::form::TOKEN_FIELD))
         {
@@ -31,7 +36,7 @@ pub async fn save(
         .into_iter()
         .find(|theme| *theme == fields.text("theme"))
     {
-        cookies.push(cookie(&centre, THEME_COOKIE, theme)?);
+        cookies.push(visitor.cookie(THEME_COOKIE, theme, YEAR)?);
     }
     let cookies = AppendHeaders(cookies.into_iter().map(|value| (header::SET_COOKIE, value)));
     Ok((
@@ -39,18 +44,6 @@ pub async fn save(
         Redirect::to(local(fields.text("back")).unwrap_or("/")),
     )
         .into_response())
-}
-
-fn cookie(centre: &Centre, name: &str, value: &str) -> Result<HeaderValue, Failure> {
-    let secure = if centre.secure_cookies() {
-        "; Secure"
-    } else {
-        ""
-    };
-    HeaderValue::from_str(&format!(
-        "{name}={value}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}"
-    ))
-    .map_err(|error| Failure::Internal(error.to_string()))
 }
 
 /// The place to go back to, if it is one of ours: a link cannot lead through here to another site.

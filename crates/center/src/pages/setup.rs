@@ -1,9 +1,7 @@
 //! The first administrator. Whoever can read the code from the server's disk may make one; once there is one, the page is gone.
 
-use std::net::SocketAddr;
-
 use askama::Template;
-use axum::extract::{ConnectInfo, State};
+use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use obnova_text::Text;
@@ -17,6 +15,7 @@ use crate::form::{Fields, Open};
 use crate::page::{Page, html};
 use crate::session;
 use crate::store::users::UserData;
+use crate::visitor::Visitor;
 
 #[derive(Template)]
 #[template(path = "setup.html")]
@@ -40,7 +39,7 @@ pub async fn show(page: Page, State(centre): State<Centre>) -> Result<Response, 
 pub async fn create(
     page: Page,
     State(centre): State<Centre>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    visitor: Visitor,
     Open(fields): Open,
 ) -> Result<Response, Failure> {
     needed(&centre).await?;
@@ -49,7 +48,7 @@ pub async fn create(
         let answer = form(page, &centre, &fields, Some(t.get(key)))?;
         Ok((StatusCode::UNPROCESSABLE_ENTITY, answer).into_response())
     };
-    let Some(attempt) = Attempt::begin(centre.store(), "(set-up)", peer.ip()).await? else {
+    let Some(attempt) = Attempt::begin(centre.store(), "(set-up)", visitor.address).await? else {
         return refuse(page, "setup-wait");
     };
     if !is_the_code(&centre, fields.text("code")) {
@@ -77,7 +76,7 @@ pub async fn create(
     let _ = std::fs::remove_file(centre.setup_code());
     store.audit(&data.email, "set-up", &data.name).await?;
     let user = store.user(id).await?.ok_or(Failure::NotFound)?;
-    let cookie = session::begin(&centre, &user).await?;
+    let cookie = session::begin(store, visitor, &user).await?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/updates")).into_response())
 }
 

@@ -1,9 +1,7 @@
 //! Signing in and out.
 
-use std::net::SocketAddr;
-
 use askama::Template;
-use axum::extract::{ConnectInfo, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use obnova_text::Text;
@@ -16,6 +14,7 @@ use crate::error::Failure;
 use crate::form::{Open, Posted};
 use crate::page::{Page, html};
 use crate::session;
+use crate::visitor::Visitor;
 
 #[derive(Template)]
 #[template(path = "sign_in.html")]
@@ -59,7 +58,7 @@ pub async fn show(
 pub async fn sign_in(
     page: Page,
     State(centre): State<Centre>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    visitor: Visitor,
     Open(fields): Open,
 ) -> Result<Response, Failure> {
     let email = fields.text("email").to_owned();
@@ -77,8 +76,8 @@ pub async fn sign_in(
         Ok((status, html(&page)?).into_response())
     };
     let store = centre.store();
-    let Some(attempt) = Attempt::begin(store, &email, peer.ip()).await? else {
-        tracing::warn!(address = %peer.ip(), "sign-ins from {} or for one account are refused for a while", peer.ip());
+    let Some(attempt) = Attempt::begin(store, &email, visitor.address).await? else {
+        tracing::warn!(address = %visitor.address, "sign-ins from {} or for one account are refused for a while", visitor.address);
         let minutes = (auth::WINDOW.as_secs() / 60).to_string();
         return refuse(
             StatusCode::TOO_MANY_REQUESTS,
@@ -98,22 +97,26 @@ pub async fn sign_in(
     if let Some(old) = old_session {
         old.end(store).await?;
     }
-    let cookie = session::begin(&centre, &user).await?;
+    let cookie = session::begin(store, visitor, &user).await?;
     store
-        .audit(&user.email, "signed-in", &peer.ip().to_string())
+        .audit(&user.email, "signed-in", &visitor.address.to_string())
         .await?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to(&next)).into_response())
 }
 
 /// `POST /sign-out`
-pub async fn sign_out(State(centre): State<Centre>, posted: Posted) -> Result<Response, Failure> {
+pub async fn sign_out(
+    State(centre): State<Centre>,
+    visitor: Visitor,
+    posted: Posted,
+) -> Result<Response, Failure> {
     posted.session.end(centre.store()).await?;
     centre
         .store()
         .audit(&posted.session.email, "signed-out", "")
         .await?;
     Ok((
-        [(header::SET_COOKIE, session::no_cookie(&centre)?)],
+        [(header::SET_COOKIE, session::no_cookie(visitor)?)],
         Redirect::to("/sign-in"),
     )
         .into_response())

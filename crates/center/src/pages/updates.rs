@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use obnova_engine::api::{self, Answer, Outcome, Phase, Request, UpdateSummary};
@@ -11,12 +11,14 @@ use obnova_text::Text;
 use serde::Deserialize;
 use std::time::Duration;
 
+use super::preferences::YEAR;
 use super::progress::{Live, Steps};
 use crate::app::{Centre, unexpected};
 use crate::error::Failure;
 use crate::explain::{Explained, explain};
 use crate::form::Posted;
 use crate::page::{Page, cookie, html, is_fragment};
+use crate::visitor::Visitor;
 use crate::{format, notes};
 
 /// The longest a look at the release repository may take before the page stops waiting for it.
@@ -176,17 +178,9 @@ pub async fn offer(
 }
 
 /// `POST /updates/seen`: the window about an update's end was closed.
-pub async fn seen(State(centre): State<Centre>, posted: Posted) -> Result<Response, Failure> {
+pub async fn seen(visitor: Visitor, posted: Posted) -> Result<Response, Failure> {
     let update: u64 = posted.fields.text("update").parse().unwrap_or(0);
-    let secure = if centre.secure_cookies() {
-        "; Secure"
-    } else {
-        ""
-    };
-    let text =
-        format!("{SEEN_COOKIE}={update}; Path=/; Max-Age=31536000; HttpOnly; SameSite=Lax{secure}");
-    let cookie =
-        HeaderValue::from_str(&text).map_err(|error| Failure::Internal(error.to_string()))?;
+    let cookie = visitor.cookie(SEEN_COOKIE, &update.to_string(), YEAR)?;
     Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/updates")).into_response())
 }
 

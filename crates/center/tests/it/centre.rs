@@ -46,6 +46,7 @@ impl Centre {
             data_dir: folder.path().to_owned(),
             public_url: None,
             secure_cookies: false,
+            trusted_proxies: Vec::new(),
         };
         let (stop, stopped) = oneshot::channel();
         let serving = tokio::spawn(obnova_center::serve(listener, options, async {

@@ -344,3 +344,24 @@ async fn only_administrators_sign_in() {
         StatusCode::UNAUTHORIZED
     );
 }
+
+#[tokio::test]
+async fn behind_a_proxy_with_https_cookies_go_over_https_only() {
+    let centre = Centre::start().await;
+    centre.signed_in().await;
+    let form = [("email", EMAIL), ("password", PASSWORD)];
+    for (scheme, is_secure) in [("https", true), ("http", false)] {
+        let browser = Browser::new(&centre, "en");
+        let header = ("x-forwarded-proto", scheme);
+        let answer = browser.post_bare("/sign-in", &form, &[header]).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{scheme}");
+        let hsts = answer.headers().contains_key("strict-transport-security");
+        assert_eq!(hsts, is_secure);
+        for cookie in answer.headers().get_all("set-cookie") {
+            let cookie = cookie.to_str().unwrap();
+            assert_eq!(cookie.contains("; Secure"), is_secure, "{cookie}");
+            assert_eq!(cookie.starts_with("__Host-"), is_secure, "{cookie}");
+            assert!(cookie.contains("; HttpOnly") && cookie.contains("; Path=/"));
+        }
+    }
+}
