@@ -19,8 +19,12 @@ impl Step for ReleaseTraffic {
     }
 
     fn run(&self, cx: &Context) -> Result<Option<String>, Problem> {
-        // Just verified; after a crash of the whole machine it has to be started again.
-        let running = application::ensure_running(cx.installation, cx.database, cx.service, cx.to)?;
+        let running = match cx.service.running() {
+            // Just verified.
+            Some(running) if running.version == *cx.to => running,
+            // The whole machine went down in between.
+            _ => application::ensure_running(cx.installation, cx.database, cx.service, cx.to)?,
+        };
         cx.traffic.pass(running.address());
         Ok(None)
     }
