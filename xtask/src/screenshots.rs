@@ -12,7 +12,7 @@ pub(crate) fn run() -> Result<()> {
     run::run(&mut run::cargo(["build", "--workspace", "--bins"]))?;
     let place = run::root().join(PLACE);
     std::fs::create_dir_all(&place)?;
-    let mut test = run::cargo(["test", "-p", "obnova-demo", "--test", "browser"]);
+    let mut test = run::cargo(["test", "-p", "obnova-demo", "--test", "e2e"]);
     test.env("OBNOVA_SCREENSHOTS", &place)
         .env("OBNOVA_AXE", axe);
     run::run(&mut test)
