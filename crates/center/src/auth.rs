@@ -1,16 +1,14 @@
-//! Passwords, and how often one may be guessed.
+//! Passwords: hashed, and compared with hashes.
 
-use std::net::IpAddr;
 use std::sync::LazyLock;
-use std::time::Duration;
 
 use argon2::password_hash::rand_core::OsRng;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 
+use tokio::sync::Semaphore;
+
 use crate::error::Failure;
-use crate::store::Store;
-use crate::store::users::email_key;
 
 /// The shortest password taken, in characters.
 pub const MIN_PASSWORD: usize = 10;
@@ -65,63 +63,23 @@ pub async fn verify(password: String, stored: Option<String>) -> Result<bool, Fa
     .await
 }
 
+/// Passwords hashed at the same time; each takes 19 MiB and a processor, and who asks for it need not be anybody.
+const AT_ONCE: usize = 4;
+
 async fn on_own_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, Failure> {
+    static FREE: Semaphore = Semaphore::const_new(AT_ONCE);
+    let _permit = FREE.acquire().await;
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|error| Failure::Internal(error.to_string()))
 }
 
-/// The time in which failed sign-ins are counted, and so the longest anybody waits.
-pub const WINDOW: Duration = Duration::from_secs(15 * 60);
-/// Failures for one account before it has to wait.
-const PER_ACCOUNT: u64 = 5;
-/// Failures from one address before it has to wait; more, because a company shares one.
-const PER_ADDRESS: u64 = 20;
-
-/// One try to sign in, counted as a failure until it has succeeded, so that many at once cannot slip through.
-pub struct Attempt {
-    account: String,
-    address: String,
-}
-
-impl Attempt {
-    /// Counts a try for this account from this address; `None` when either has to wait.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn begin(
-        store: &Store,
-        account: &str,
-        address: IpAddr,
-    ) -> Result<Option<Attempt>, Failure> {
-        let attempt = Attempt {
-            account: format!("account:{}", email_key(account)),
-            address: format!("address:{address}"),
-        };
-        let by_account = store.failed_sign_ins(&attempt.account, WINDOW).await?;
-        let by_address = store.failed_sign_ins(&attempt.address, WINDOW).await?;
-        if by_account >= PER_ACCOUNT || by_address >= PER_ADDRESS {
-            return Ok(None);
-        }
-        store.add_failed_sign_in(&attempt.account).await?;
-        store.add_failed_sign_in(&attempt.address).await?;
-        Ok(Some(attempt))
-    }
-
-    /// The try succeeded: the account's failures are forgotten, and the address's with them.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn succeed(self, store: &Store) -> Result<(), Failure> {
-        store.forget_failed_sign_ins(&self.account).await?;
-        Ok(store.forget_failed_sign_ins(&self.address).await?)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[tokio::test]
@@ -141,34 +99,33 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_account_waits_after_five_failures_whatever_its_spelling() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).await.unwrap();
-        let address = IpAddr::from([127, 0, 0, 1]);
-        for name in ["a@b.cz", "A@b.cz", " A@B.CZ ", "a@b.cz", "a@b.cz"] {
-            assert!(
-                Attempt::begin(&store, name, address)
-                    .await
-                    .unwrap()
-                    .is_some()
-            );
+    async fn only_a_few_passwords_are_hashed_at_a_time() {
+        let started = AtOnce::default();
+        let work = |_| {
+            let started = started.clone();
+            on_own_thread(move || started.during(|| std::thread::sleep(Duration::from_millis(20))))
+        };
+        let all = futures_util::future::join_all((0..20).map(work)).await;
+        assert!(all.iter().all(Result::is_ok));
+        assert!(started.most() <= AT_ONCE, "{}", started.most());
+    }
+
+    /// Counts how many are at something, and how many were at most.
+    #[derive(Clone, Default)]
+    struct AtOnce(std::sync::Arc<std::sync::Mutex<(usize, usize)>>);
+
+    impl AtOnce {
+        fn during(&self, work: impl FnOnce()) {
+            let mut counts = self.0.lock().unwrap();
+            counts.0 += 1;
+            counts.1 = counts.1.max(counts.0);
+            drop(counts);
+            work();
+            self.0.lock().unwrap().0 -= 1;
         }
-        assert!(
-            Attempt::begin(&store, "A@B.cz", address)
-                .await
-                .unwrap()
-                .is_none()
-        );
-        let other = Attempt::begin(&store, "petr@b.cz", address)
-            .await
-            .unwrap()
-            .unwrap();
-        other.succeed(&store).await.unwrap();
-        assert!(
-            Attempt::begin(&store, "a@b.cz", address)
-                .await
-                .unwrap()
-                .is_none()
-        );
+
+        fn most(&self) -> usize {
+            self.0.lock().unwrap().1
+        }
     }
 }

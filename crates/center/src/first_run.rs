@@ -9,6 +9,7 @@ use crate::app::SETUP_CODE;
 use crate::auth;
 use crate::run::Error;
 use crate::store::Store;
+use crate::store::audit::SYSTEM;
 use crate::store::settings::{Secret, SmtpSecurity};
 use crate::store::users::UserData;
 
@@ -86,8 +87,6 @@ async fn prepare_store(
         settings.import.query.clone_from(query);
     }
     store.save_settings(&settings).await?;
-    store
-        .audit("system", "set-up", &administrator.email)
-        .await?;
+    store.audit(SYSTEM, "set-up", &administrator.email).await?;
     Ok(true)
 }

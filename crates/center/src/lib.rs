@@ -3,6 +3,7 @@
 
 mod app;
 mod assets;
+mod attempt;
 mod auth;
 mod error;
 mod explain;

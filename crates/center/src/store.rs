@@ -1,7 +1,7 @@
 //! What the centre remembers: one SQLite file, `<data directory>/center.db`, apart from the application's database, so that an
 //! update that is undone takes no user, setting or mail back with it.
 //!
-//! [`Store`] is a handle, cheap to clone. Each noun has a file: [`users`], [`groups`], [`imports`], [`sessions`], [`attempts`], [`settings`],
+//! [`Store`] is a handle, cheap to clone. Each noun has a file: [`users`], [`groups`], [`imports`], [`sessions`], [`devices`], [`attempts`], [`settings`],
 //! [`audit`], [`events`] and [`outbox`]. Reads have connections of their own and never wait for a write (WAL); writes go
 //! one after the other through a single connection, each transaction synced before it is reported as done. Only the marks of
 //! mails on their way have another connection and are synced when that is needed; `outbox/delivery.rs` says why.
@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 
 pub mod attempts;
 pub mod audit;
+pub mod devices;
 pub mod events;
 pub mod groups;
 pub mod imports;

@@ -1,10 +1,11 @@
-//! Removes what has had its time: sessions, counts of failed sign-ins, old mails.
+//! Removes what has had its time: sessions, counts of failed sign-ins, browsers long unused, old mails.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::{Ended, sleep};
+use crate::attempt::DEVICE_LASTS;
 use crate::store::{Result, Store};
 
 const EVERY: Duration = Duration::from_secs(3600);
@@ -33,6 +34,7 @@ pub(crate) async fn run(store: Store, mut ended: Ended) {
 async fn expire(store: &Store) -> Result<()> {
     store.remove_ended_sessions().await?;
     store.remove_old_sign_ins(SIGN_INS).await?;
+    store.remove_old_devices(DEVICE_LASTS).await?;
     store.remove_old_mails(Timestamp::now() - MAILS).await?;
     Ok(())
 }

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use crate::app::Centre;
 use crate::error::Failure;
 use crate::page::{Page, html};
+use crate::store::audit::{STRANGER, SYSTEM};
 
 /// Lines on one page.
 const PER_PAGE: u32 = 100;
@@ -53,7 +54,7 @@ pub async fn show(
             let key = format!("audit-{}", line.action.replace(['.', '_'], "-"));
             Line {
                 at: page.moment(&line.at),
-                actor: line.actor,
+                actor: actor(t, line.actor),
                 // An action of an older version may have no words any more; then its name says it.
                 action: if t.has(&key) {
                     t.get(&key)
@@ -70,4 +71,13 @@ pub async fn show(
         older,
         page,
     })
+}
+
+/// Who it was, in words where it was nobody with an address.
+fn actor(t: &Text, actor: String) -> String {
+    match actor.as_str() {
+        SYSTEM => t.get("centre"),
+        STRANGER => t.get("audit-stranger"),
+        _ => actor,
+    }
 }

@@ -3,13 +3,14 @@
 use askama::Template;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{AppendHeaders, IntoResponse, Redirect, Response};
 use obnova_text::Text;
 use sha2::{Digest, Sha256};
 
 use super::faults::{fault_key, password_fault};
 use crate::app::Centre;
-use crate::auth::{self, Attempt};
+use crate::attempt::{Attempt, Device};
+use crate::auth;
 use crate::error::Failure;
 use crate::form::{Fields, Open};
 use crate::page::{Page, html};
@@ -48,7 +49,7 @@ pub async fn create(
         let answer = form(page, &centre, &fields, Some(t.get(key)))?;
         Ok((StatusCode::UNPROCESSABLE_ENTITY, answer).into_response())
     };
-    let Some(attempt) = Attempt::begin(centre.store(), "(set-up)", visitor.address).await? else {
+    let Some(attempt) = Attempt::begin(centre.store(), "(set-up)", visitor, None).await? else {
         return refuse(page, "setup-wait");
     };
     if !is_the_code(&centre, fields.text("code")) {
@@ -77,7 +78,9 @@ pub async fn create(
     store.audit(&data.email, "set-up", &data.name).await?;
     let user = store.user(id).await?.ok_or(Failure::NotFound)?;
     let cookie = session::begin(store, visitor, &user).await?;
-    Ok(([(header::SET_COOKIE, cookie)], Redirect::to("/updates")).into_response())
+    let device = Device::remember(None, store, visitor, user.id).await?;
+    let cookies = AppendHeaders([(header::SET_COOKIE, cookie), (header::SET_COOKIE, device)]);
+    Ok((cookies, Redirect::to("/updates")).into_response())
 }
 
 async fn needed(centre: &Centre) -> Result<(), Failure> {

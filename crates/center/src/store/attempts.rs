@@ -6,43 +6,66 @@ use jiff::Timestamp;
 
 use super::{Result, Store, millis};
 
+/// What a sign-in is counted under, and how many failures are too many.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// Such as an account, or a client's address.
+    pub key: String,
+    /// With so many failures there may be no more for a while.
+    pub most: u64,
+}
+
 impl Store {
-    /// Remembers a failed sign-in under a key: an account, a client's address.
+    /// Counts a sign-in as failed under every limit's key; `None` when one of them has been reached within the last `window`,
+    /// and then nothing was counted. Sign-ins at the same instant are dealt with one after the other. Returns what was
+    /// counted, in the order of the limits.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn add_failed_sign_in(&self, key: &str) -> Result<()> {
-        sqlx::query("INSERT INTO sign_in_attempts (key, at) VALUES (?, ?)")
-            .bind(key)
-            .bind(millis(Timestamp::now()))
-            .execute(&self.write)
+    pub async fn count_sign_in(
+        &self,
+        limits: &[Limit],
+        window: Duration,
+    ) -> Result<Option<Vec<i64>>> {
+        let mut write = self.begin().await?;
+        for limit in limits {
+            let failed: i64 = sqlx::query_scalar(
+                "SELECT count(*) FROM sign_in_attempts WHERE key = ? AND at > ?",
+            )
+            .bind(&limit.key)
+            .bind(since(window))
+            .fetch_one(&mut *write)
             .await?;
-        Ok(())
-    }
-
-    /// How many sign-ins failed under this key within the last `window`.
-    ///
-    /// # Errors
-    /// The database failed.
-    pub async fn failed_sign_ins(&self, key: &str, window: Duration) -> Result<u64> {
-        let count: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM sign_in_attempts WHERE key = ? AND at > ?")
-                .bind(key)
-                .bind(since(window))
-                .fetch_one(&self.read)
+            if failed.unsigned_abs() >= limit.most {
+                return Ok(None);
+            }
+        }
+        let mut counted = Vec::with_capacity(limits.len());
+        for limit in limits {
+            let done = sqlx::query("INSERT INTO sign_in_attempts (key, at) VALUES (?, ?)")
+                .bind(&limit.key)
+                .bind(millis(Timestamp::now()))
+                .execute(&mut *write)
                 .await?;
-        Ok(count.unsigned_abs())
+            counted.push(done.last_insert_rowid());
+        }
+        write.commit().await?;
+        Ok(Some(counted))
     }
 
-    /// Forgets the failed sign-ins of a key, after a successful one.
+    /// The sign-in did not fail: what was counted for it is taken back, and earlier failures under `key` are forgotten.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn forget_failed_sign_ins(&self, key: &str) -> Result<()> {
-        sqlx::query("DELETE FROM sign_in_attempts WHERE key = ?")
-            .bind(key)
-            .execute(&self.write)
-            .await?;
+    pub async fn forget_sign_ins(&self, counted: &[i64], key: &str) -> Result<()> {
+        sqlx::query(
+            "DELETE FROM sign_in_attempts
+             WHERE key = ? OR rowid IN (SELECT value FROM json_each(?))",
+        )
+        .bind(key)
+        .bind(serde_json::to_string(counted)?)
+        .execute(&self.write)
+        .await?;
         Ok(())
     }
 
@@ -59,6 +82,7 @@ impl Store {
     }
 }
 
-fn since(window: Duration) -> i64 {
-    millis(Timestamp::now()).saturating_sub(i64::try_from(window.as_millis()).unwrap_or(i64::MAX))
+/// The moment so long ago.
+pub(super) fn since(time: Duration) -> i64 {
+    millis(Timestamp::now()).saturating_sub(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
 }

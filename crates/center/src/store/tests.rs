@@ -241,13 +241,59 @@ async fn a_session_ends_with_its_time_its_user_and_its_password() {
 async fn failed_sign_ins_are_counted_and_forgotten() {
     let (store, _dir) = empty().await;
     let minute = Duration::from_secs(60);
-    for _ in 0..3 {
-        store.add_failed_sign_in("1.2.3.4").await.unwrap();
+    let limit = |key: &str| attempts::Limit {
+        key: key.to_owned(),
+        most: 2,
+    };
+    let limits = [limit("here"), limit("there")];
+    let first = store.count_sign_in(&limits, minute).await.unwrap().unwrap();
+    assert!(
+        store
+            .count_sign_in(&limits[..1], minute)
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert!(
+        store
+            .count_sign_in(&limits, minute)
+            .await
+            .unwrap()
+            .is_none()
+    );
+    store.forget_sign_ins(&first, "here").await.unwrap();
+    assert!(
+        store
+            .count_sign_in(&limits, minute)
+            .await
+            .unwrap()
+            .is_some()
+    );
+    assert_eq!(store.remove_old_sign_ins(minute).await.unwrap(), 0);
+    assert_eq!(store.remove_old_sign_ins(Duration::ZERO).await.unwrap(), 2);
+}
+
+#[tokio::test]
+async fn strangers_cannot_fill_the_audit_log() {
+    let (store, _dir) = empty().await;
+    for number in 0..200 {
+        for detail in ["192.0.2.1".to_owned(), format!("10.0.0.{number}")] {
+            let written = store
+                .audit_stranger("a@b.cz", "sign-in-failed", &detail)
+                .await;
+            written.unwrap();
+        }
     }
-    assert_eq!(store.failed_sign_ins("1.2.3.4", minute).await.unwrap(), 3);
-    assert_eq!(store.failed_sign_ins("5.6.7.8", minute).await.unwrap(), 0);
-    store.forget_failed_sign_ins("1.2.3.4").await.unwrap();
-    assert_eq!(store.failed_sign_ins("1.2.3.4", minute).await.unwrap(), 0);
+    let lines = store.audit_log(None, 1000).await.unwrap();
+    assert_eq!(lines.len(), 61);
+    assert_eq!(lines[0].action, "sign-in-failed-often");
+    assert_eq!(
+        lines
+            .iter()
+            .filter(|line| line.detail == "192.0.2.1")
+            .count(),
+        5
+    );
 }
 
 #[tokio::test]

@@ -324,6 +324,46 @@ async fn after_five_wrong_passwords_even_the_right_one_has_to_wait() {
 }
 
 #[tokio::test]
+async fn an_administrator_gets_in_from_a_known_browser_while_others_guess() {
+    let centre = Centre::start().await;
+    let anna = centre.signed_in().await;
+    assert_eq!(
+        anna.post("/sign-out", &[]).await.status(),
+        StatusCode::SEE_OTHER
+    );
+    let guess = [("email", EMAIL), ("password", "wrong")];
+    let stranger = Browser::new(&centre, "en");
+    for number in 0..24 {
+        // Each address guesses its five times, all behind the same proxy.
+        for _ in 0..5 {
+            let address = format!("203.0.113.{number}");
+            let header = ("x-forwarded-for", address.as_str());
+            stranger.post_bare("/sign-in", &guess, &[header]).await;
+        }
+    }
+    let fresh = ("x-forwarded-for", "198.51.100.1");
+    let answer = stranger.post_bare("/sign-in", &guess, &[fresh]).await;
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    let answer = anna.sign_in(EMAIL, PASSWORD).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    let log = anna.page("/audit").await;
+    assert!(log.contains("Sign-in failed") && log.contains("203.0.113.7"));
+    assert!(log.contains("Sign-in refused after too many attempts"));
+    assert!(log.contains("Signed in"));
+}
+
+#[tokio::test]
+async fn what_a_stranger_types_does_not_get_into_the_audit_log() {
+    let centre = Centre::start().await;
+    let anna = centre.signed_in().await;
+    let stranger = Browser::new(&centre, "en");
+    stranger.sign_in("my-secret-password", "oops").await;
+    stranger.sign_in(EMAIL, "another-secret").await;
+    let log = anna.page("/audit").await;
+    assert!(!log.contains("secret") && log.contains("unknown user"));
+}
+
+#[tokio::test]
 async fn only_administrators_sign_in() {
     let centre = Centre::start().await;
     let anna = centre.signed_in().await;
