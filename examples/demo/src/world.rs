@@ -41,13 +41,21 @@ impl World {
     /// # Errors
     /// Something could not be made.
     pub fn make(folder: &Path, contacts: usize) -> Result<World> {
+        World::make_at(folder, contacts, [8080, 8081])
+    }
+
+    /// The same with other ports for front and centre; 0 is any free one.
+    ///
+    /// # Errors
+    /// Something could not be made.
+    pub fn make_at(folder: &Path, contacts: usize, ports: [u16; 2]) -> Result<World> {
         let programs = Programs::find()?;
         let vendor = Vendor::make(&programs, &folder.join("vendor"))?;
         vendor.publish("1.0.0")?;
         let state_dir = folder.join("customer");
         std::fs::create_dir_all(state_dir.join("data"))?;
         let sink = Sink::start_in(folder.join("mails"))?;
-        let (front, center) = (free_port(8080)?, free_port(8081)?);
+        let (front, center) = (free_port(ports[0])?, free_port(ports[1])?);
         let world = World {
             programs,
             vendor,
