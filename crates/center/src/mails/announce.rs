@@ -13,7 +13,8 @@ use super::{
     update_undone_everyone,
 };
 use crate::store::events::{self, SeenUpdate};
-use crate::store::outbox::{Audience, Letter, Topic, post};
+use crate::store::groups::ADMINISTRATOR;
+use crate::store::outbox::{Audience, Letter, Topic, anybody_in, post};
 use crate::store::settings::{self, CenterSettings};
 use crate::store::{Store, Write};
 
@@ -255,8 +256,12 @@ impl Announcement {
     }
 
     async fn post_to_groups(&mut self, letter: &Letter, topic: &Topic) -> Result<(), MailError> {
-        let audience = Audience::Groups(self.settings.notify_groups.clone());
-        self.post(letter, &audience, topic).await
+        let mut groups = self.settings.notify_groups.clone();
+        if !anybody_in(&mut self.write, &groups).await? {
+            // How an update fares must not be told to nobody.
+            groups = vec![ADMINISTRATOR.to_owned()];
+        }
+        self.post(letter, &Audience::Groups(groups), topic).await
     }
 
     async fn post_to_everyone(&mut self, letter: &Letter, topic: &Topic) -> Result<(), MailError> {

@@ -453,3 +453,40 @@ async fn ten_thousand_people_are_told_within_seconds_and_pages_go_on_being_read(
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert!(slowest < Duration::from_secs(1), "{slowest:?}");
 }
+
+#[tokio::test]
+async fn administrators_are_told_when_the_chosen_groups_have_nobody() {
+    for chosen in [vec![], vec!["Gone".to_owned()], vec!["Empty".to_owned()]] {
+        let mut company = Company::found().await;
+        company.store.add_group("Empty").await.unwrap();
+        let mut settings = company.store.settings().await.unwrap();
+        settings.notify_groups = chosen;
+        company.store.save_settings(&settings).await.unwrap();
+        company.happens(1, started("1.0.0", "1.1.0", &[], 1)).await;
+        assert_eq!(
+            company.told().await,
+            ["update_started_group alena@example.com"]
+        );
+    }
+}
+
+#[tokio::test]
+async fn nobody_but_the_chosen_groups_is_told_the_details_when_they_have_somebody() {
+    let mut company = Company::found().await;
+    let group = company.store.add_group("IT").await.unwrap();
+    let bob = company
+        .store
+        .user_by_email("bob@example.com")
+        .await
+        .unwrap();
+    let bob = bob.unwrap().0.id;
+    company.store.set_groups_of(bob, &[group]).await.unwrap();
+    let mut settings = company.store.settings().await.unwrap();
+    settings.notify_groups = vec!["IT".to_owned()];
+    company.store.save_settings(&settings).await.unwrap();
+    company.happens(1, started("1.0.0", "1.1.0", &[], 1)).await;
+    assert_eq!(
+        company.told().await,
+        ["update_started_group bob@example.com"]
+    );
+}

@@ -1,6 +1,7 @@
 //! Settings: who is told what, the mail server, the channel, how traffic is held, where users come from. The engine's own are
 //! read from it and put in force by it.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use askama::Template;
@@ -17,7 +18,7 @@ use crate::explain::{Explained, explain};
 use crate::form::{Fields, Posted};
 use crate::mails::sender_is_valid;
 use crate::page::{Page, html};
-use crate::store::settings::{CenterSettings, Secret, SmtpSecurity};
+use crate::store::settings::{CenterSettings, Secret, SmtpSecurity, SmtpSettings};
 
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Held bodies are set in mebibytes.
@@ -32,6 +33,10 @@ struct SettingsPage {
     groups: Vec<Choice>,
     engine: Option<api::Settings>,
     engine_problem: Option<Explained>,
+    /// None of the groups that are told about updates has an active member.
+    tells_nobody: bool,
+    /// The mail server's password goes over a network in the clear.
+    shows_password: bool,
     /// Faults, each as text.
     faults: Vec<String>,
 }
@@ -219,6 +224,16 @@ fn security_of(name: &str) -> SmtpSecurity {
     }
 }
 
+/// Whether the password would be sent unencrypted to another machine.
+fn shows_password(smtp: &SmtpSettings) -> bool {
+    let is_here = smtp.host.eq_ignore_ascii_case("localhost")
+        || smtp
+            .host
+            .parse()
+            .is_ok_and(|host: IpAddr| host.is_loopback());
+    smtp.security == SmtpSecurity::None && !smtp.username.is_empty() && !is_here
+}
+
 async fn form(
     page: Page,
     centre: &Centre,
@@ -228,7 +243,7 @@ async fn form(
 ) -> Result<Response, Failure> {
     let t = page.t();
     let groups = centre.store().groups().await?;
-    let groups = groups
+    let groups: Vec<Choice> = groups
         .into_iter()
         .map(|group| Choice {
             ticked: settings.notify_groups.contains(&group.identifier),
@@ -242,6 +257,8 @@ async fn form(
     };
     html(&SettingsPage {
         t,
+        tells_nobody: !groups.iter().any(|group| group.ticked && group.members > 0),
+        shows_password: shows_password(&settings.smtp),
         settings,
         groups,
         engine,

@@ -19,7 +19,7 @@ mod posting;
 
 pub(crate) use delivery::Mark;
 pub use posting::{Audience, Letter, Topic};
-pub(crate) use posting::{post, post_to};
+pub(crate) use posting::{anybody_in, post, post_to};
 
 /// Number of a mail; never given again.
 pub type MailId = i64;

@@ -313,3 +313,35 @@ async fn a_centre_can_be_prepared_without_a_person_once() {
     assert_eq!(place(&answer), "/updates");
     assert!(browser.page("/settings").await.contains("value=\"2525\""));
 }
+
+#[tokio::test]
+async fn settings_warn_of_what_would_go_wrong_quietly() {
+    let centre = Centre::start().await;
+    let anna = centre.signed_in().await;
+    let nobody = "There is no active user in the selected groups";
+    let openly = "crosses the network unencrypted";
+    let page = anna.page("/settings").await;
+    assert!(!page.contains(nobody) && !page.contains(openly));
+    for (host, is_warned) in [
+        ("mail.example.com", true),
+        ("localhost", false),
+        ("127.0.0.1", false),
+    ] {
+        let fields = [
+            ("default_language", "en"),
+            ("smtp_host", host),
+            ("smtp_port", "25"),
+            ("smtp_security", "none"),
+            ("smtp_username", "obnova"),
+            ("smtp_password", "hunter2"),
+        ];
+        assert_eq!(
+            place(&anna.post("/settings", &fields).await),
+            "/settings?done=settings-saved"
+        );
+        let page = anna.page("/settings").await;
+        assert!(page.contains(nobody));
+        assert_eq!(page.contains(openly), is_warned, "{host}");
+        assert!(!page.contains("hunter2"));
+    }
+}

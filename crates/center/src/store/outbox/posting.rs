@@ -100,6 +100,24 @@ pub(crate) async fn post(
     Ok(done.rows_affected())
 }
 
+/// Whether the groups (identifiers) have a member who gets mail.
+pub(crate) async fn anybody_in(
+    connection: &mut SqliteConnection,
+    groups: &[String],
+) -> Result<bool> {
+    let keys: Vec<String> = groups.iter().map(|name| identifier_key(name)).collect();
+    Ok(sqlx::query_scalar(
+        "SELECT EXISTS (SELECT 1 FROM memberships m
+                        JOIN groups g ON g.id = m.group_id
+                        JOIN users u ON u.id = m.user_id AND u.active = 1
+                        WHERE g.identifier_key IN (SELECT value FROM json_each(?1)))
+             OR ('everyone' IN (SELECT value FROM json_each(?1)) AND EXISTS (SELECT 1 FROM everyone))",
+    )
+    .bind(serde_json::to_string(&keys)?)
+    .fetch_one(connection)
+    .await?)
+}
+
 /// Puts a letter in for one address.
 pub(crate) async fn post_to(
     connection: &mut SqliteConnection,
