@@ -1,6 +1,6 @@
 //! A real SMTP server on loopback that keeps every mail it is given.
 //!
-//! It can ask for STARTTLS and a password, refuse recipients, and take a mail without ever answering, the case in
+//! It can ask for STARTTLS or TLS and a password, refuse recipients, and take a mail without ever answering, the case in
 //! which a sender cannot know whether it was delivered.
 
 mod connection;
@@ -75,6 +75,8 @@ pub struct SinkOptions {
     pub directory: Option<PathBuf>,
     /// Offer STARTTLS with a certificate made for this run; see [`Sink::certificate_pem`].
     pub starttls: bool,
+    /// Speak TLS from the first byte, with such a certificate.
+    pub tls: bool,
     /// Ask for this name and password. With `starttls` they are only taken on an encrypted connection.
     pub login: Option<(String, String)>,
 }
@@ -105,7 +107,8 @@ impl Sink {
 
     /// Starts a server.
     pub fn with(options: SinkOptions) -> Result<Self> {
-        let identity = options.starttls.then(tls::Identity::make).transpose()?;
+        let encrypts = options.starttls || options.tls;
+        let identity = encrypts.then(tls::Identity::make).transpose()?;
         let certificate_pem = identity.as_ref().map(|i| i.certificate_pem.clone());
         let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, options.port))
             .with_context(|| format!("cannot listen on port {}", options.port))?;
@@ -115,6 +118,7 @@ impl Sink {
         let server = connection::Server {
             shared: shared.clone(),
             acceptor: identity.map(|i| i.acceptor),
+            from_first_byte: options.tls,
             login: options.login,
         };
         let (stop, stopped) = oneshot::channel();
@@ -145,7 +149,7 @@ impl Sink {
         self.address.port()
     }
 
-    /// The certificate authority to trust for STARTTLS, when it is offered. The server's name is `localhost`.
+    /// The certificate authority to trust when the server encrypts. The server's name is `localhost`.
     pub fn certificate_pem(&self) -> Option<&str> {
         self.certificate_pem.as_deref()
     }

@@ -17,6 +17,7 @@ const LONGEST_LINE: usize = 1 << 20;
 pub(super) struct Server {
     pub(super) shared: Arc<Shared>,
     pub(super) acceptor: Option<TlsAcceptor>,
+    pub(super) from_first_byte: bool,
     pub(super) login: Option<(String, String)>,
 }
 
@@ -38,6 +39,14 @@ impl Server {
 
     async fn converse(&self, stream: TcpStream) -> Result<()> {
         let mut session = self.session();
+        if self.from_first_byte {
+            let acceptor = self.acceptor.as_ref().context("no certificate")?;
+            let mut stream = BufStream::new(acceptor.accept(stream).await?);
+            session.tls_active();
+            answer(&mut stream, &session.greeting()).await?;
+            self.run(&mut session, &mut stream).await?;
+            return Ok(());
+        }
         let mut stream = BufStream::new(stream);
         answer(&mut stream, &session.greeting()).await?;
         if self.run(&mut session, &mut stream).await? == Next::Encrypt {
@@ -52,7 +61,7 @@ impl Server {
 
     fn session(&self) -> Session<Recorder> {
         let mut builder = SessionBuilder::new("localhost");
-        if self.acceptor.is_some() {
+        if self.acceptor.is_some() && !self.from_first_byte {
             builder.enable_start_tls();
         }
         if self.login.is_some() {

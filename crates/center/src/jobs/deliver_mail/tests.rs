@@ -37,7 +37,7 @@ pub(in crate::jobs) async fn use_sink(store: &Store, sink: &Sink) {
 async fn use_server(store: &Store, smtp: SmtpSettings) {
     let mut settings = store.settings().await.unwrap();
     settings.smtp = smtp;
-    settings.mail_from = "Centrum správy <centre@firma.example.com>".to_owned();
+    settings.mail_from = "Administrační centrum <centre@firma.example.com>".to_owned();
     store.save_settings(&settings).await.unwrap();
 }
 
@@ -182,7 +182,7 @@ async fn a_mail_has_a_text_and_an_html_part_and_the_headers_of_a_machine() {
     assert_eq!(to.name(), Some("Šimon Žďárský"));
     assert_eq!(to.address(), Some("simon@example.com"));
     let from = parsed.from().unwrap().first().unwrap();
-    assert_eq!(from.name(), Some("Centrum správy"));
+    assert_eq!(from.name(), Some("Administrační centrum"));
 }
 
 #[tokio::test]
@@ -387,20 +387,24 @@ async fn mail_that_waited_for_days_is_given_up() {
     wait_for(&company.store, id, MailState::Failed).await;
 }
 
-fn locked_sink() -> Sink {
+/// A server that encrypts in this way and asks for a password.
+fn locked_sink(security: SmtpSecurity) -> Sink {
     Sink::with(SinkOptions {
-        starttls: true,
+        starttls: security == SmtpSecurity::StartTls,
+        tls: security == SmtpSecurity::Tls,
         login: Some(("centre".to_owned(), "correct horse".to_owned())),
         ..SinkOptions::default()
     })
     .unwrap()
 }
 
-fn locked_settings(sink: &Sink, password: &str) -> SmtpSettings {
+const ENCRYPTED: [SmtpSecurity; 2] = [SmtpSecurity::StartTls, SmtpSecurity::Tls];
+
+fn locked_settings(sink: &Sink, security: SmtpSecurity, password: &str) -> SmtpSettings {
     SmtpSettings {
         host: "localhost".to_owned(),
         port: sink.port(),
-        security: SmtpSecurity::StartTls,
+        security,
         username: "centre".to_owned(),
         password: Secret::new(password),
         trusted_certificates: sink.certificate_pem().unwrap().to_owned(),
@@ -409,43 +413,79 @@ fn locked_settings(sink: &Sink, password: &str) -> SmtpSettings {
 
 #[tokio::test]
 async fn mail_goes_encrypted_and_with_a_password() {
-    let sink = locked_sink();
-    let company = Company::found().await;
-    use_server(&company.store, locked_settings(&sink, "correct horse")).await;
-    let id = test_mail(&company).await;
-    let running = Running::start(&company.store);
-    wait_for(&company.store, id, MailState::Sent).await;
-    running.end().await;
+    for security in ENCRYPTED {
+        let sink = locked_sink(security);
+        let company = Company::found().await;
+        let smtp = locked_settings(&sink, security, "correct horse");
+        use_server(&company.store, smtp).await;
+        let id = test_mail(&company).await;
+        let running = Running::start(&company.store);
+        wait_for(&company.store, id, MailState::Sent).await;
+        running.end().await;
+        assert_eq!(sink.messages().len(), 1, "{security:?}");
+    }
 }
 
 #[tokio::test]
 async fn a_wrong_password_keeps_mail_waiting_and_is_told_nowhere() {
-    let sink = locked_sink();
-    let company = Company::found().await;
-    use_server(&company.store, locked_settings(&sink, "battery staple")).await;
-    let id = test_mail(&company).await;
-    let running = Running::start(&company.store);
-    let error = wait_for_error(&company.store, id).await;
-    running.end().await;
-    assert!(
-        !error.contains("battery") && !error.contains("YmF0dGVyeSBzdGFwbGU"),
-        "{error}"
-    );
-    assert!(sink.messages().is_empty());
+    for security in ENCRYPTED {
+        let sink = locked_sink(security);
+        let smtp = locked_settings(&sink, security, "battery staple");
+        let error = error_of(smtp).await;
+        let is_told = error.contains("battery") || error.contains("YmF0dGVyeSBzdGFwbGU");
+        assert!(!is_told, "{error}");
+        assert!(sink.messages().is_empty());
+    }
 }
 
 #[tokio::test]
 async fn a_certificate_that_nobody_vouches_for_is_not_accepted() {
-    let sink = locked_sink();
+    for security in ENCRYPTED {
+        let sink = locked_sink(security);
+        let mut smtp = locked_settings(&sink, security, "correct horse");
+        smtp.trusted_certificates.clear();
+        let error = error_of(smtp).await;
+        assert!(error.contains("certificate"), "{error}");
+        assert!(sink.messages().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_server_is_not_accepted() {
+    for security in ENCRYPTED {
+        let sink = locked_sink(security);
+        let mut smtp = locked_settings(&sink, security, "correct horse");
+        // This machine too, but under a name that the certificate does not have.
+        smtp.host = "0.0.0.0".to_owned();
+        let error = error_of(smtp).await;
+        assert!(error.contains("certificate"), "{error}");
+        assert!(sink.messages().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_speaks_no_tls_gets_neither_mail_nor_password() {
+    let sink = Sink::start().unwrap();
+    let mut smtp = SmtpSettings {
+        host: "localhost".to_owned(),
+        port: sink.port(),
+        security: SmtpSecurity::Tls,
+        ..SmtpSettings::default()
+    };
+    smtp.username = "centre".to_owned();
+    error_of(smtp).await;
+    assert!(sink.messages().is_empty());
+}
+
+/// What keeps a mail from going out through this server.
+async fn error_of(smtp: SmtpSettings) -> String {
     let company = Company::found().await;
-    let mut smtp = locked_settings(&sink, "correct horse");
-    smtp.trusted_certificates.clear();
     use_server(&company.store, smtp).await;
     let id = test_mail(&company).await;
     let running = Running::start(&company.store);
-    wait_for_error(&company.store, id).await;
+    let error = wait_for_error(&company.store, id).await;
     running.end().await;
-    assert!(sink.messages().is_empty());
+    error
 }
 
 #[tokio::test]
