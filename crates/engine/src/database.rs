@@ -27,12 +27,12 @@ pub trait Database: Send + Sync {
     /// `database-unusable`.
     fn check(&self) -> Result<(), Problem>;
 
-    /// Puts a copy into the directory `to`, complete and durable when this returns. What an interrupted call left there is
-    /// done anew. The answer says how it was done.
+    /// Puts a copy into the directory `to`, complete and durable when this returns. Whatever lies there is of another update or
+    /// an interrupted call, and goes. The answer says how it was done. `go_on` is asked while it is.
     ///
     /// # Errors
     /// `protection-failed`, `database-in-use`; the database itself is untouched.
-    fn protect(&self, to: &Path) -> Result<String, Problem>;
+    fn protect(&self, to: &Path, go_on: &dyn Fn() -> bool) -> Result<String, Problem>;
 
     /// Returns the database to the copy in `from`. Where the copy never was complete, the database was not touched, and
     /// nothing is done. Repeatable.

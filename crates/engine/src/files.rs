@@ -1,14 +1,17 @@
 //! Data directories: copied to a safe place, by reflink where the file system can, and returned by renaming.
 //!
 //! A protected directory is returned whole: the directory as the update left it is moved aside, the copy takes its place.
-//! Both moves are renames in one file system, so each is old or new whatever happens between.
+//! Both moves are renames in one file system, so each is old or new whatever happens between. Where they are not possible,
+//! because the directory lies in another file system, or another one lies in it, its content is made what the copy's is.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::durable;
 
-/// Written last into a copy: it is complete.
+/// Written last into a copy: it is complete. Holds the [`Place`]s.
 const COMPLETE: &str = "complete";
 
 /// Data directories and what in them is somebody else's to protect.
@@ -19,57 +22,94 @@ pub struct Files<'a> {
     pub except: &'a [PathBuf],
 }
 
+/// Where a directory really lies, whatever links lead there, and whether there was one.
+#[derive(Debug, Serialize, Deserialize)]
+struct Place {
+    directory: PathBuf,
+    existed: bool,
+}
+
+impl Place {
+    fn of(directory: &Path) -> Place {
+        let found = std::fs::canonicalize(directory);
+        Place {
+            existed: found.is_ok(),
+            directory: found.unwrap_or_else(|_| directory.to_owned()),
+        }
+    }
+}
+
 impl Files<'_> {
-    /// Copies all directories into `to`, complete and durable when it returns; says how many files and bytes.
+    /// Copies all directories into `to`, complete and durable when it returns; says how many files and bytes. Whatever lies in
+    /// `to` is of another update.
     ///
     /// # Errors
-    /// Something cannot be read or copied; the directories themselves are untouched.
-    pub fn protect(&self, to: &Path, progress: &mut dyn FnMut(u64, u64)) -> io::Result<(u64, u64)> {
-        if to.join(COMPLETE).exists() {
-            return Ok((0, 0));
-        }
+    /// Something cannot be read or copied, or `go_on` said no; the directories themselves are untouched.
+    pub fn protect(
+        &self,
+        to: &Path,
+        go_on: &dyn Fn() -> bool,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> io::Result<(u64, u64)> {
+        // First: nobody may take a copy that is half removed for a complete one.
+        durable::remove_file(&to.join(COMPLETE))?;
         durable::remove_dir_all(to)?;
         durable::create_dir_all(to)?;
         let (mut files, mut bytes) = (0, 0);
-        for (number, directory) in self.existing() {
-            let skip = |path: &Path| self.except.iter().any(|file| file == path);
-            durable::copy_tree(
-                directory,
-                &to.join(number.to_string()),
-                &skip,
-                &mut |length| {
-                    files += 1;
-                    bytes += length;
-                    progress(files, bytes);
-                },
-            )?;
+        let places: Vec<Place> = self.directories.iter().map(|it| Place::of(it)).collect();
+        for (number, place) in places.iter().enumerate().filter(|(_, it)| it.existed) {
+            let copy = to.join(number.to_string());
+            let mut count = |length| {
+                files += 1;
+                bytes += length;
+                progress(files, bytes);
+            };
+            durable::copy_tree(&place.directory, &copy, &self.skip(), go_on, &mut count)?;
         }
         durable::sync_dir(to)?;
-        durable::write(&to.join(COMPLETE), b"", 0o600)?;
+        durable::write(&to.join(COMPLETE), &serde_json::to_vec(&places)?, 0o600)?;
         Ok((files, bytes))
     }
 
     /// Returns all directories to the copies in `from`. Where those never were complete, nothing was touched, and nothing is done.
-    /// Repeatable: each copy is used up by the rename that puts it into place.
+    /// Repeatable: a copy is used up by the rename that puts it into place, or only read.
     ///
     /// # Errors
-    /// A directory cannot be moved; to be tried again.
+    /// A directory cannot be moved or written; to be tried again.
     pub fn restore(&self, from: &Path) -> io::Result<()> {
-        if !from.join(COMPLETE).exists() {
+        let complete = from.join(COMPLETE);
+        if !complete.exists() {
             return Ok(());
         }
-        for (number, directory) in self.directories.iter().enumerate() {
+        let places: Vec<Place> = serde_json::from_slice(&std::fs::read(complete)?)?;
+        for (number, place) in places.iter().enumerate() {
             let copy = from.join(number.to_string());
-            let aside = from.join(format!("discarded-{number}"));
-            if copy.exists() && !aside.exists() && directory.exists() {
-                durable::rename(directory, &aside)?;
-            }
-            if copy.exists() {
-                self.keep_excepted(directory, &aside, &copy)?;
-                durable::rename(&copy, directory)?;
+            if !place.existed {
+                // The update made it.
+                durable::remove_dir_all(&place.directory)?;
+            } else if copy.exists() && !self.swap(place, &copy, from, number)? {
+                durable::mirror_tree(&copy, &place.directory, &self.skip())?;
             }
         }
         Ok(())
+    }
+
+    fn skip(&self) -> impl Fn(&Path) -> bool {
+        |path: &Path| self.except.iter().any(|file| file == path)
+    }
+
+    /// Puts the copy into place by renaming; `false` when that is not possible here.
+    fn swap(&self, place: &Place, copy: &Path, from: &Path, number: usize) -> io::Result<bool> {
+        let directory = &place.directory;
+        let aside = from.join(format!("discarded-{number}"));
+        if holds_mounts(directory)? {
+            return Ok(false);
+        }
+        if !aside.exists() && directory.exists() && !renamed(directory, &aside)? {
+            return Ok(false);
+        }
+        self.keep_excepted(directory, &aside, copy)?;
+        renamed(copy, directory)
     }
 
     /// The database may lie inside a data directory. It goes on lying there: its own driver returns it after this.
@@ -88,18 +128,13 @@ impl Files<'_> {
         Ok(())
     }
 
-    fn existing(&self) -> impl Iterator<Item = (usize, &PathBuf)> {
-        self.directories
-            .iter()
-            .enumerate()
-            .filter(|(_, directory)| directory.exists())
-    }
-
     /// Bytes in all directories.
     pub fn size(&self) -> u64 {
         let files = self
-            .existing()
-            .flat_map(|(_, directory)| walkdir::WalkDir::new(directory));
+            .directories
+            .iter()
+            .filter(|directory| directory.exists())
+            .flat_map(walkdir::WalkDir::new);
         let lengths = files
             .filter_map(Result::ok)
             .filter(|entry| entry.file_type().is_file());
@@ -107,6 +142,24 @@ impl Files<'_> {
             .filter_map(|entry| entry.metadata().ok())
             .map(|metadata| metadata.len())
             .sum()
+    }
+}
+
+/// Whether a file system is mounted on the directory or somewhere in it: renaming would take it along.
+fn holds_mounts(directory: &Path) -> io::Result<bool> {
+    // proc(5): the fifth field, with blanks written as \040.
+    let mounts = std::fs::read_to_string("/proc/self/mountinfo")?;
+    let mut points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
+    Ok(points.any(|point| Path::new(&point.replace("\\040", " ")).starts_with(directory)))
+}
+
+/// Renames; `false` when source and target lie in different file systems.
+fn renamed(from: &Path, to: &Path) -> io::Result<bool> {
+    use io::ErrorKind::{CrossesDevices, ResourceBusy};
+    match durable::rename(from, to) {
+        Ok(()) => Ok(true),
+        Err(error) if [CrossesDevices, ResourceBusy].contains(&error.kind()) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 

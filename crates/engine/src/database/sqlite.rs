@@ -17,7 +17,7 @@ use crate::problem;
 /// What SQLite puts beside a database file. Everything but `-shm`, an index over `-wal` that SQLite makes anew, is data.
 const BESIDE: [&str; 3] = ["-wal", "-journal", "-shm"];
 
-/// Written last into a copy: it is complete.
+/// Written last into a copy: it is complete. Holds where the file really lies.
 const COMPLETE: &str = "complete";
 
 /// Length and time of the last change.
@@ -28,71 +28,88 @@ pub(super) struct Sqlite {
     path: PathBuf,
 }
 
+/// The file, or what SQLite puts beside it.
+fn member(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// The members that exist, with the name that each has in a copy.
+fn members(file: &Path) -> Vec<(PathBuf, String)> {
+    let all = std::iter::once("").chain(BESIDE);
+    all.map(|suffix| (member(file, suffix), format!("database{suffix}")))
+        .filter(|(path, _)| path.exists())
+        .collect()
+}
+
+fn stamps(file: &Path) -> io::Result<Vec<Stamp>> {
+    let stamp = |(path, _): (PathBuf, String)| {
+        let metadata = fs::metadata(path)?;
+        Ok((metadata.len(), metadata.modified()?))
+    };
+    members(file)
+        .into_iter()
+        .filter(|(_, name)| !name.ends_with("-shm"))
+        .map(stamp)
+        .collect()
+}
+
+fn copy(file: &Path, to: &Path, go_on: &dyn Fn() -> bool) -> io::Result<()> {
+    // First: nobody may take a copy that is half removed for a complete one.
+    durable::remove_file(&to.join(COMPLETE))?;
+    durable::remove_dir_all(to)?;
+    durable::create_dir_all(to)?;
+    for (path, name) in members(file) {
+        durable::copy_file(&path, &to.join(name), go_on)?;
+    }
+    durable::sync_dir(to)
+}
+
+/// Places the copies over the originals, each by a rename, so that at any moment a crash leaves something from which the
+/// same call can go on: copies are only read.
+fn place(file: &Path, from: &Path) -> io::Result<()> {
+    let directory = file.parent().unwrap_or(Path::new("/"));
+    for suffix in BESIDE {
+        durable::remove_file(&member(file, suffix))?;
+    }
+    durable::sync_dir(directory)?;
+    for suffix in ["", "-wal", "-journal", "-shm"] {
+        let copy = from.join(format!("database{suffix}"));
+        if copy.exists() {
+            place_one(&copy, &member(file, suffix))?;
+        } else if suffix.is_empty() {
+            // There was no database before this update.
+            durable::remove_file(file)?;
+        }
+    }
+    durable::sync_dir(directory)
+}
+
+fn place_one(copy: &Path, to: &Path) -> io::Result<()> {
+    let fresh = member(to, ".obnova-restore");
+    durable::remove_file(&fresh)?;
+    match durable::copy_file(copy, &fresh, &|| true) {
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+            // What the update left goes anyway, and its room is where the copy came from.
+            durable::remove_file(&fresh)?;
+            durable::remove_file(to)?;
+            durable::copy_file(copy, &fresh, &|| true)?;
+        }
+        other => other?,
+    }
+    durable::rename(&fresh, to)
+}
+
 impl Sqlite {
     /// The database in this file.
     pub(super) fn new(path: PathBuf) -> Sqlite {
         Sqlite { path }
     }
 
-    fn beside(&self, suffix: &str) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push(suffix);
-        name.into()
-    }
-
-    /// The members that exist, with the name that each has in a copy.
-    fn members(&self) -> Vec<(PathBuf, String)> {
-        let main = std::iter::once((self.path.clone(), "database".to_owned()));
-        let others = BESIDE
-            .iter()
-            .map(|suffix| (self.beside(suffix), format!("database{suffix}")));
-        main.chain(others)
-            .filter(|(path, _)| path.exists())
-            .collect()
-    }
-
-    fn stamps(&self) -> io::Result<Vec<Stamp>> {
-        let stamp = |(path, _): (PathBuf, String)| {
-            let metadata = fs::metadata(path)?;
-            Ok((metadata.len(), metadata.modified()?))
-        };
-        self.members()
-            .into_iter()
-            .filter(|(_, name)| !name.ends_with("-shm"))
-            .map(stamp)
-            .collect()
-    }
-
-    fn copy(&self, to: &Path) -> io::Result<()> {
-        durable::remove_dir_all(to)?;
-        durable::create_dir_all(to)?;
-        for (path, name) in self.members() {
-            durable::copy_file(&path, &to.join(name))?;
-        }
-        durable::sync_dir(to)
-    }
-
-    /// Places the copies over the originals, each by a rename, so that at any moment a crash leaves something from which the
-    /// same call can go on: copies are only read.
-    fn place(&self, from: &Path) -> io::Result<()> {
-        let directory = self.path.parent().unwrap_or(Path::new("/"));
-        for suffix in BESIDE {
-            durable::remove_file(&self.beside(suffix))?;
-        }
-        durable::sync_dir(directory)?;
-        for suffix in ["", "-wal", "-journal", "-shm"] {
-            let copy = from.join(format!("database{suffix}"));
-            if copy.exists() {
-                let fresh = self.beside(&format!("{suffix}.obnova-restore"));
-                durable::remove_file(&fresh)?;
-                durable::copy_file(&copy, &fresh)?;
-                durable::rename(&fresh, &self.beside(suffix))?;
-            } else if suffix.is_empty() {
-                // There was no database before this update.
-                durable::remove_file(&self.path)?;
-            }
-        }
-        durable::sync_dir(directory)
+    /// Where the file really lies, whatever links lead there. SQLite follows them too, and puts its other files there.
+    fn file(&self) -> PathBuf {
+        fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone())
     }
 
     fn problem(&self, code: &str) -> Problem {
@@ -112,7 +129,7 @@ impl Database for Sqlite {
     }
 
     fn size(&self) -> u64 {
-        self.members()
+        members(&self.file())
             .iter()
             .filter_map(|(path, _)| fs::metadata(path).ok())
             .map(|metadata| metadata.len())
@@ -120,8 +137,10 @@ impl Database for Sqlite {
     }
 
     fn files(&self) -> Vec<PathBuf> {
-        std::iter::once(self.path.clone())
-            .chain(BESIDE.iter().map(|suffix| self.beside(suffix)))
+        let file = self.file();
+        std::iter::once("")
+            .chain(BESIDE)
+            .map(|suffix| member(&file, suffix))
             .collect()
     }
 
@@ -140,25 +159,27 @@ impl Database for Sqlite {
         }
     }
 
-    fn protect(&self, to: &Path) -> Result<String, Problem> {
-        if to.join(COMPLETE).exists() {
-            return Ok("already protected".to_owned());
-        }
+    fn protect(&self, to: &Path, go_on: &dyn Fn() -> bool) -> Result<String, Problem> {
         let failed = |error: io::Error| self.problem(problem::PROTECTION_FAILED).detail(error);
-        let before = self.stamps().map_err(failed)?;
-        self.copy(to).map_err(failed)?;
-        if before != self.stamps().map_err(failed)? {
+        let file = self.file();
+        let before = stamps(&file).map_err(failed)?;
+        copy(&file, to, go_on).map_err(failed)?;
+        if before != stamps(&file).map_err(failed)? {
             return Err(self.problem(problem::DATABASE_IN_USE));
         }
-        durable::write(&to.join(COMPLETE), b"", 0o600).map_err(failed)?;
+        let place = serde_json::to_vec(&file).map_err(|error| failed(error.into()))?;
+        durable::write(&to.join(COMPLETE), &place, 0o600).map_err(failed)?;
         Ok(format!("copied {} bytes", self.size()))
     }
 
     fn restore(&self, from: &Path) -> Result<(), Problem> {
-        if !from.join(COMPLETE).exists() {
+        let complete = from.join(COMPLETE);
+        if !complete.exists() {
             return Ok(());
         }
-        self.place(from)
-            .map_err(|error| self.problem(problem::SYSTEM).detail(error))
+        let placed = fs::read(complete)
+            .and_then(|bytes| Ok(serde_json::from_slice::<PathBuf>(&bytes)?))
+            .and_then(|file| place(&file, from));
+        placed.map_err(|error| self.problem(problem::SYSTEM).detail(error))
     }
 }

@@ -1,6 +1,8 @@
 //! The application as a process group of its own, that outlives the engine and is found again by its record.
 
+use std::collections::hash_map::RandomState;
 use std::fs;
+use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -24,8 +26,12 @@ use crate::service::{Launch, Running, Service};
 const LOG_LIMIT: u64 = 10 << 20;
 /// Old logs kept.
 const LOGS_KEPT: u32 = 3;
-/// How long the kernel may take to end a group that was killed.
-const KILL_PATIENCE: Duration = Duration::from_secs(10);
+/// How long a process may take to be on record.
+const LAUNCH_PATIENCE: Duration = Duration::from_secs(10);
+/// The application listens on a port from here on.
+const FIRST_PORT: u16 = 10_000;
+/// Ports to try.
+const PORT_TRIES: u16 = 200;
 const POLL: Duration = Duration::from_millis(10);
 
 /// Processes of the engine's own.
@@ -110,7 +116,7 @@ impl Service for Process {
             .map_err(|error| failed(error.to_string()))?;
         *self.child() = Some(child);
         // The record is there once the process is about to become the application, and gone processes leave no doubt.
-        let until = Instant::now() + KILL_PATIENCE;
+        let until = Instant::now() + LAUNCH_PATIENCE;
         while self.running().is_none() {
             self.reap();
             if self.child().is_none() || Instant::now() >= until {
@@ -122,35 +128,27 @@ impl Service for Process {
     }
 
     fn stop(&self, stop: &Stop, patience: Duration) -> Result<(), Problem> {
-        let Some(record) = self.alive() else {
-            return Record::finish_off(&self.record).map_err(|error| {
-                Problem::new(problem::SYSTEM)
-                    .arg("path", self.record.display())
-                    .detail(error)
-            });
-        };
-        record.signal(signal(stop));
-        if !self.wait_gone(patience.min(Duration::from_secs(stop.seconds))) {
-            tracing::warn!(
-                pid = record.pid,
-                seconds = stop.seconds,
-                "the application did not stop when asked and is killed"
-            );
+        let record = self.alive();
+        if let Some(record) = &record {
+            record.signal(signal(stop));
+            if !self.wait_gone(patience.min(Duration::from_secs(stop.seconds))) {
+                tracing::warn!(
+                    pid = record.pid,
+                    seconds = stop.seconds,
+                    "the application did not stop when asked and is killed"
+                );
+            }
         }
         // Children that it left behind go too: they could still write to the database.
-        record.signal(Signal::KILL);
-        if !self.wait_gone(KILL_PATIENCE) {
-            let version = serde_json::from_value::<Running>(record.note)
-                .map(|running| running.version.to_string());
-            return Err(
-                Problem::new(problem::STOP_FAILED).arg("version", version.unwrap_or_default())
-            );
-        }
-        durable::remove_file(&self.record).map_err(|error| {
-            Problem::new(problem::SYSTEM)
-                .arg("path", self.record.display())
+        Record::finish_off(&self.record).map_err(|error| {
+            let running = record.and_then(|it| serde_json::from_value::<Running>(it.note).ok());
+            let version = running.map(|running| running.version.to_string());
+            Problem::new(problem::STOP_FAILED)
+                .arg("version", version.unwrap_or_default())
                 .detail(error)
-        })
+        })?;
+        self.reap();
+        Ok(())
     }
 
     fn tend(&self) {
@@ -166,16 +164,33 @@ impl Service for Process {
     }
 
     fn free_port(&self) -> Result<u16, Problem> {
-        let listener =
-            TcpListener::bind(("127.0.0.1", 0)).and_then(|listener| listener.local_addr());
-        Ok(listener
-            .map_err(|error| {
-                Problem::new(problem::SYSTEM)
-                    .arg("path", "127.0.0.1")
-                    .detail(error)
-            })?
-            .port())
+        let mut error = io::Error::other("no port is free");
+        for port in ports() {
+            match TcpListener::bind(("127.0.0.1", port)) {
+                Ok(listener) => return Ok(listener.local_addr().map_or(port, |it| it.port())),
+                Err(refused) => error = refused,
+            }
+        }
+        Err(Problem::new(problem::SYSTEM)
+            .arg("path", "127.0.0.1")
+            .detail(error))
     }
+}
+
+/// Ports to try, in no order that repeats. They lie below those that the kernel gives to outgoing connections: one of these
+/// might take the port between our looking and the application's listening. The last one is the kernel's own choice.
+fn ports() -> impl Iterator<Item = u16> {
+    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
+    let outgoing = range.split_whitespace().next();
+    let end = outgoing.and_then(|low| low.parse().ok()).unwrap_or(32_768);
+    let count = u16::saturating_sub(end, FIRST_PORT);
+    let chance = RandomState::new().build_hasher().finish();
+    let tries = count.min(PORT_TRIES);
+    let own = (0..tries).map(move |number| {
+        let place = chance.wrapping_add(u64::from(number)) % u64::from(count);
+        FIRST_PORT + u16::try_from(place).unwrap_or(0)
+    });
+    own.chain([0])
 }
 
 fn signal(stop: &Stop) -> Signal {
@@ -210,6 +225,6 @@ fn put_aside(log: &Path, is_open: bool) -> io::Result<()> {
         return durable::rename(log, &old(1));
     }
     durable::remove_file(&old(1))?;
-    durable::copy_file(log, &old(1))?;
+    durable::copy_file(log, &old(1), &|| true)?;
     fs::OpenOptions::new().write(true).open(log)?.set_len(0)
 }

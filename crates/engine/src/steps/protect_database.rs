@@ -16,9 +16,15 @@ impl Step for ProtectDatabase {
     }
 
     fn run(&self, cx: &Context) -> Result<Option<String>, Problem> {
-        cx.database
-            .protect(&cx.protected().join("database"))
-            .map(Some)
+        let go_on = || cx.may_go_on(self.name()).is_ok();
+        match cx
+            .database
+            .protect(&cx.protected().join("database"), &go_on)
+        {
+            Ok(how) => Ok(Some(how)),
+            // Broken off rather than failed, if so.
+            Err(problem) => Err(cx.may_go_on(self.name()).err().unwrap_or(problem)),
+        }
     }
 
     fn undo(&self, cx: &Context) -> Result<(), Problem> {

@@ -26,12 +26,15 @@ impl Step for ProtectFiles {
     fn run(&self, cx: &Context) -> Result<Option<String>, Problem> {
         let mut progress = |files, _| (cx.progress)(files, 0, Unit::Files);
         let except = cx.database.files();
+        let go_on = || cx.may_go_on(self.name()).is_ok();
         let (files, bytes) = files(cx, &except)
-            .protect(&cx.protected().join("files"), &mut progress)
+            .protect(&cx.protected().join("files"), &go_on, &mut progress)
             .map_err(|error| {
-                Problem::new(problem::PROTECTION_FAILED)
+                let failed = Problem::new(problem::PROTECTION_FAILED)
                     .arg("path", self.plan(cx))
-                    .detail(error)
+                    .detail(error);
+                // Broken off rather than failed, if so.
+                cx.may_go_on(self.name()).err().unwrap_or(failed)
             })?;
         Ok(Some(format!("{files} files, {bytes} bytes")))
     }
