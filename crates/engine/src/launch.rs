@@ -5,7 +5,7 @@
 //! process writes its own record: as `obnova launch --record FILE ... -- COMMAND` it asks the kernel to be killed with its
 //! parent, checks that the parent still is the one that started it, writes the record durably, and only then becomes the
 //! command. A process without a record therefore never was the command. An application then may outlive its engine; a
-//! migration may not, and its record leads to whatever it started itself.
+//! migration may not, and its record leads to whatever it started itself, daemons included.
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
@@ -13,13 +13,22 @@ use std::io::{self, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use rustix::process::{
-    Pid, Signal, getpid, getppid, kill_process_group, set_parent_process_death_signal, setpgid,
+    Pid, Signal, getpid, getppid, kill_process, kill_process_group,
+    set_parent_process_death_signal, setpgid,
 };
 use serde::{Deserialize, Serialize};
 
 use crate::durable;
+
+/// Where the path of its record stands in a process's environment: children inherit it, also those that leave its group.
+const RECORD_VARIABLE: &str = "OBNOVA_RECORD";
+/// How long the kernel may take to end what was killed.
+const KILL_PATIENCE: Duration = Duration::from_secs(10);
+const POLL: Duration = Duration::from_millis(10);
 
 /// A process as another process can find it again without mistaking a later one with the same number for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +53,7 @@ impl Record {
     /// Whether that very process still runs (a zombie does not).
     pub fn is_alive(&self) -> bool {
         self.boot == boot_id()
-            && matches!(stat(self.pid), Some((state, started)) if state != 'Z' && started == self.started)
+            && stat(self.pid).is_some_and(|it| !it.is_over && it.started == self.started)
     }
 
     /// Sends a signal to its whole group. Somebody of the group may live on after the process itself has ended.
@@ -58,20 +67,64 @@ impl Record {
         }
     }
 
-    /// Kills whatever is left of its group and forgets it.
+    /// Kills whatever is left of all that was started under this record, waits until it is gone, and forgets it. A killed
+    /// process may still finish what it was just writing, so nobody may touch its files before this returns.
     ///
     /// # Errors
-    /// The record cannot be removed.
+    /// Something does not end, or the record cannot be removed.
     pub fn finish_off(path: &Path) -> io::Result<()> {
-        if let Some(record) = Record::read(path) {
-            // A number is used again only after the whole group is gone, so a group of that number with the leader's start
-            // time, or without a leader, is ours.
-            if record.is_alive() || stat(record.pid).is_none_or(|(state, _)| state == 'Z') {
-                record.signal(Signal::KILL);
+        let until = Instant::now() + KILL_PATIENCE;
+        loop {
+            let family = family(path)?;
+            if family.is_empty() {
+                return durable::remove_file(path);
             }
+            if Instant::now() >= until {
+                return Err(io::Error::other(format!(
+                    "processes {family:?} do not end although they were killed"
+                )));
+            }
+            for pid in family.into_iter().filter_map(Pid::from_raw) {
+                // It may have ended by itself.
+                let _ = kill_process(pid, Signal::KILL);
+            }
+            sleep(POLL);
         }
-        durable::remove_file(path)
     }
+}
+
+/// Every living process that was started under a record: those that have its path in their environment, whatever group or
+/// session they have moved to, and those of the recorded process's group, whatever they did to their environment.
+fn family(path: &Path) -> io::Result<Vec<i32>> {
+    let mut mark = format!("{RECORD_VARIABLE}=").into_bytes();
+    mark.extend_from_slice(path.as_os_str().as_encoded_bytes());
+    // A number is used again only after the whole group is gone, so a group of that number with the leader's start time,
+    // or without a living leader, is ours.
+    let group = Record::read(path)
+        .filter(|record| record.boot == boot_id())
+        .filter(|record| {
+            stat(record.pid).is_none_or(|it| it.is_over || it.started == record.started)
+        })
+        .map(|record| record.pid);
+    let own = getpid().as_raw_nonzero().get();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let Ok(pid) = entry?.file_name().to_string_lossy().parse::<i32>() else {
+            continue;
+        };
+        // Gone meanwhile, or on its way.
+        let Some(it) = stat(pid).filter(|it| !it.is_over && pid != own) else {
+            continue;
+        };
+        let is_marked = || {
+            std::fs::read(format!("/proc/{pid}/environ"))
+                .is_ok_and(|all| all.split(|byte| *byte == 0).any(|one| one == mark))
+        };
+        if group == Some(it.group) || is_marked() {
+            found.push(pid);
+        }
+    }
+    Ok(found)
 }
 
 /// What to become.
@@ -121,7 +174,9 @@ fn prepare(plan: &Become) -> io::Result<Command> {
     }
     setpgid(None, None)?;
     let pid = getpid().as_raw_nonzero().get();
-    let (_, started) = stat(pid).ok_or_else(|| io::Error::other("/proc is not readable"))?;
+    let started = stat(pid)
+        .ok_or_else(|| io::Error::other("/proc is not readable"))?
+        .started;
     let note = serde_json::from_str(&plan.note)?;
     let record = Record {
         pid,
@@ -191,6 +246,7 @@ impl Start<'_> {
             .args(arguments(&plan))
             .env_clear()
             .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .env(RECORD_VARIABLE, self.record)
             .current_dir(self.directory)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -224,13 +280,26 @@ pub fn parse(mut arguments: impl Iterator<Item = OsString>) -> Option<Become> {
     })
 }
 
-/// State and start time of a process, from `/proc/<pid>/stat` (proc(5): fields 3 and 22, counted after the name's last bracket).
-fn stat(pid: i32) -> Option<(char, u64)> {
+/// What `/proc/<pid>/stat` says of a process.
+struct Stat {
+    /// It is a zombie or dead.
+    is_over: bool,
+    group: i32,
+    started: u64,
+}
+
+/// proc(5): fields 3, 5 and 22, counted after the name's last bracket.
+fn stat(pid: i32) -> Option<Stat> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = text[text.rfind(')')? + 1..].split_whitespace();
-    let state = fields.next()?.chars().next()?;
-    let started = fields.nth(18)?.parse().ok()?;
-    Some((state, started))
+    let state = fields.next()?;
+    let group = fields.nth(1)?.parse().ok()?;
+    let started = fields.nth(16)?.parse().ok()?;
+    Some(Stat {
+        is_over: ["Z", "X"].contains(&state),
+        group,
+        started,
+    })
 }
 
 /// Names the current boot: process numbers and start times mean nothing in another one.
