@@ -4,11 +4,11 @@ use crate::step::Step;
 
 mod announce;
 pub(crate) mod check;
-mod clean;
+pub(crate) mod clean;
 mod commit;
 mod download;
 mod hold;
-mod migrate;
+pub(crate) mod migrate;
 mod protect_database;
 mod protect_files;
 mod release_traffic;

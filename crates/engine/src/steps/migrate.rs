@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use obnova_release::{DatabaseChange, Description};
 
 use crate::api::Problem;
+use crate::durable;
 use crate::launch::{Record, Start};
 use crate::log;
 use crate::problem;
@@ -61,9 +62,9 @@ impl Step for Migrate {
         // Whatever it left running must not write to the database any more.
         finish_off(cx)?;
         match status? {
-            status if status.success() => Ok(log::tail(&log, 1).pop()),
+            status if status.success() => settle(cx).map(|()| log::tail(&log, 1).pop()),
             status => Err(failed(
-                status.to_string(),
+                exit_code(status),
                 log::tail(&log, QUOTED_LINES).join("\n"),
             )),
         }
@@ -75,6 +76,13 @@ impl Step for Migrate {
     }
 }
 
+/// The number that a program ended with, or what ended it.
+pub(crate) fn exit_code(status: ExitStatus) -> String {
+    status
+        .code()
+        .map_or_else(|| status.to_string(), |code| code.to_string())
+}
+
 fn command(description: &Description) -> Option<&Vec<String>> {
     match description.database {
         DatabaseChange::None => None,
@@ -84,6 +92,20 @@ fn command(description: &Description) -> Option<&Vec<String>> {
 
 fn record(cx: &Context) -> std::path::PathBuf {
     cx.installation.state_dir.join("migration.json")
+}
+
+/// What it wrote counts from the next record on, so it must be on the disk before that; migrations do not sync their files.
+fn settle(cx: &Context) -> Result<(), Problem> {
+    let database = cx.database.files().into_iter().take(1);
+    let directories = cx.installation.data.directories.iter().cloned();
+    for path in directories.chain(database).filter(|path| path.exists()) {
+        durable::sync_file_system(&path).map_err(|error| {
+            Problem::new(problem::SYSTEM)
+                .arg("path", path.display())
+                .detail(error)
+        })?;
+    }
+    Ok(())
 }
 
 fn finish_off(cx: &Context) -> Result<(), Problem> {
