@@ -31,16 +31,30 @@ pub enum End {
 /// Runs all steps, or those that an interrupted update has not finished; undoes everything when one fails before the point
 /// of no return.
 pub fn forwards(hub: &Hub, cx: &mut Context, deadline: Duration) -> End {
+    // By this engine, with requests held ever since.
+    let mut verified = false;
     for step in SERVER {
         if status(hub, cx.update, *step) == Some(StepStatus::Done) {
+            if step.name() == POINT_OF_NO_RETURN
+                && let Err(problem) = step.run(cx)
+            {
+                // It is looked after again once the rest is done.
+                tracing::error!(
+                    code = problem.code,
+                    detail = problem.detail,
+                    "not serving yet"
+                );
+            }
             continue;
         }
         let past_return = is_past_return(hub);
         match run(hub, cx, *step) {
             Ok(()) => {}
             Err(_) if cx.cancelled.load(Ordering::Relaxed) => return End::Interrupted,
+            // The new version may end after its checks and before the first request: then all can still be undone.
             Err(problem)
-                if past_return || step.name() == POINT_OF_NO_RETURN && is_past_return(hub) =>
+                if past_return
+                    || is_past_return(hub) && !(verified && cx.traffic.upstream().is_none()) =>
             {
                 if !insist(hub, cx, *step, problem) {
                     return End::Interrupted;
@@ -50,6 +64,7 @@ pub fn forwards(hub: &Hub, cx: &mut Context, deadline: Duration) -> End {
                 return back(hub, cx, Some((*step, problem)));
             }
         }
+        verified |= step.name() == "verify";
         if step.name() == "hold" {
             cx.deadline = Some(Instant::now() + deadline);
         }
