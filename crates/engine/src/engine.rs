@@ -14,7 +14,7 @@ use crate::application;
 use crate::database::{self, Database};
 use crate::durable;
 use crate::hub::Hub;
-use crate::installation::Installation;
+use crate::installation::{Installation, USED};
 use crate::journal::Observer;
 use crate::plan;
 use crate::problem;
@@ -110,7 +110,9 @@ impl Engine {
     pub fn work(&self) {
         let mut failures = 0;
         let mut not_before = Instant::now();
+        self.sweep();
         loop {
+            self.go_on_with_click();
             if self.hub.with_history(|history| history.open().is_some()) {
                 self.finish_open_update();
                 failures = 0;
@@ -392,21 +394,45 @@ impl Engine {
         }
     }
 
+    /// Removes what an engine that was killed did not come to remove.
+    fn sweep(&self) {
+        let temporary = durable::remove_temporaries(&self.installation.state_dir)
+            .map_err(|error| Problem::new(problem::SYSTEM).detail(error));
+        let used = steps::clean::remove_but(&self.installation.protected_root(), &|name| {
+            !name.ends_with(USED)
+        });
+        for problem in [temporary.err(), used.err()].into_iter().flatten() {
+            tracing::warn!(detail = problem.detail, "left-overs could not be removed");
+        }
+    }
+
     /// Runs a new update, or finishes or undoes an interrupted one; then the versions that follow in the same click.
     fn finish_open_update(&self) {
         while let Some(update) = self.hub.with_history(|history| history.open().cloned()) {
-            let end = self.run(&update);
-            if end != End::Completed || update.then.is_empty() {
+            if self.run(&update) != End::Completed {
                 return;
             }
-            if let Err(problem) = self.start_hop(&update.then, update.hop + 1, &update.actor) {
-                tracing::error!(
-                    code = problem.code,
-                    detail = problem.detail,
-                    "the next version could not be begun"
-                );
-                return;
-            }
+            self.go_on_with_click();
+        }
+    }
+
+    /// Begins the next version of a click whose last version is installed; also when an engine before this one came no further.
+    fn go_on_with_click(&self) {
+        // Nobody may begin another one meanwhile.
+        let mut work = self.lock_work();
+        let Some(last) = self
+            .hub
+            .with_history(|history| history.unfinished_click().cloned())
+        else {
+            return;
+        };
+        match self.start_hop(&last.then, last.hop + 1, &last.actor) {
+            Ok(_) => work.busy = true,
+            Err(problem) => tracing::error!(
+                code = problem.code,
+                detail = problem.detail,
+                "the next version could not be begun"
+            ),
         }
     }
 
@@ -414,6 +440,12 @@ impl Engine {
         let decision = match decide(Some(update)) {
             // Nothing was begun: this is not a recovery, or as good as none.
             Recovery::RollBack { step: None } => Recovery::RollForward,
+            // The journal could not be written while it was undone, and users have worked with the version before since.
+            Recovery::RollForward if self.installation.used(update.id).exists() => {
+                Recovery::RollBack {
+                    step: update.steps.last().map(|step| step.name.clone()),
+                }
+            }
             decision => decision,
         };
         tracing::info!(update = update.id, from = %update.from, to = %update.to, ?decision, "update");

@@ -13,6 +13,9 @@ use crate::problem;
 /// The name of the installation file inside the state directory.
 pub const FILE_NAME: &str = "installation.toml";
 
+/// How the names of protected copies end that have been used to go back.
+pub(crate) const USED: &str = ".used";
+
 /// One customer's installation, as written in `installation.toml`. Relative paths start at the state directory.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -134,7 +137,18 @@ impl Installation {
         installation.state_dir =
             std::path::absolute(state_dir).map_err(|error| wrong(error.to_string()))?;
         installation.make_paths_absolute();
-        Ok(installation)
+        match installation
+            .data
+            .directories
+            .iter()
+            .find(|directory| installation.state_dir.starts_with(directory))
+        {
+            Some(directory) => Err(wrong(format!(
+                "the data directory {} holds the state directory, which would be copied into itself",
+                directory.display()
+            ))),
+            None => Ok(installation),
+        }
     }
 
     fn make_paths_absolute(&mut self) {
@@ -174,6 +188,11 @@ impl Installation {
     /// What an update put in a safe place.
     pub fn protected(&self, update: u64) -> PathBuf {
         self.protected_root().join(update.to_string())
+    }
+
+    /// Where that is moved when it has been used to go back, so that it can never be used again.
+    pub fn used(&self, update: u64) -> PathBuf {
+        self.protected_root().join(format!("{update}{USED}"))
     }
 
     /// Where protected copies lie.

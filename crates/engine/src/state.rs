@@ -143,6 +143,13 @@ impl History {
         self.updates.last().filter(|update| update.is_open())
     }
 
+    /// The last update, when it is done and versions of the same click are to follow that have not been begun.
+    pub fn unfinished_click(&self) -> Option<&Update> {
+        self.updates
+            .last()
+            .filter(|update| update.direction == Direction::Completed && !update.then.is_empty())
+    }
+
     /// All updates, oldest first.
     pub fn updates(&self) -> &[Update] {
         &self.updates

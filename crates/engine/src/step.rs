@@ -75,7 +75,7 @@ impl Context<'_> {
 
     /// Where that is moved when it has been used to go back, so that it can never be used again.
     pub fn used(&self) -> PathBuf {
-        self.protected().with_extension("used")
+        self.installation.used(self.update)
     }
 
     /// The facts of a version that is on disk.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::api::{Problem, Unit};
+use crate::application;
 use crate::durable;
 use crate::problem;
 use crate::step::{Context, Step};
@@ -31,20 +32,22 @@ impl Step for Hold {
         Ok((left > 0).then(|| format!("{left} requests did not finish in time")))
     }
 
-    /// Undone last but for what came before it: the version before is up and healthy again.
+    /// Undone last but for what came before it: the version before is up and healthy again, unless it has gone down since.
     fn undo(&self, cx: &Context) -> Result<(), Problem> {
-        let running = cx
-            .service
-            .running()
-            .ok_or_else(|| Problem::new(problem::START_FAILED).arg("version", cx.from))?;
+        let running = match cx.service.running() {
+            Some(running) if running.version == *cx.from => running,
+            _ => application::ensure_running(cx.installation, cx.database, cx.service, cx.from)?,
+        };
         // From the next line on users write again: going back to the copies once more would lose that.
         let protected = cx.protected();
         if protected.exists() {
-            durable::rename(&protected, &cx.used()).map_err(|error| {
-                Problem::new(problem::SYSTEM)
-                    .arg("path", protected.display())
-                    .detail(error)
-            })?;
+            durable::remove_dir_all(&cx.used())
+                .and_then(|()| durable::rename(&protected, &cx.used()))
+                .map_err(|error| {
+                    Problem::new(problem::SYSTEM)
+                        .arg("path", protected.display())
+                        .detail(error)
+                })?;
         }
         cx.traffic.pass(running.address());
         Ok(())
