@@ -112,6 +112,8 @@ impl Journal {
     /// # Errors
     /// It is not on disk, and the journal is as before; or, when not even that could be had, refuses all further appends.
     pub fn append(&mut self, update: UpdateId, kind: EventKind) -> Result<Event, JournalError> {
+        // The disk may be well again.
+        self.poisoned = self.poisoned && self.file.truncate(self.length).is_err();
         if self.poisoned {
             return Err(JournalError::Poisoned {
                 path: self.path.clone(),

@@ -11,6 +11,9 @@ use crate::problem;
 /// Seconds of blackout after which everything is undone, unless set.
 const DEFAULT_DEADLINE_S: u64 = 600;
 
+/// Nothing may take longer, seconds.
+const LONGEST_LIMIT_S: u64 = 86_400;
+
 /// The settings in force.
 pub struct Store {
     path: PathBuf,
@@ -83,6 +86,14 @@ fn check(settings: &Settings) -> Result<(), Problem> {
         || settings.hold.requests == 0
     {
         return wrong("limits are at least 1");
+    }
+    let seconds = [
+        settings.blackout_deadline_s,
+        settings.hold.seconds,
+        settings.hold.drain_seconds,
+    ];
+    if seconds.into_iter().any(|limit| limit > LONGEST_LIMIT_S) {
+        return wrong("no limit is longer than a day");
     }
     Ok(())
 }
