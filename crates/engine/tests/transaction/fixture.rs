@@ -16,13 +16,47 @@ use obnova_testkit::fingerprint::Fingerprint;
 /// How long anything may take before it is a failure.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A release of the test application: version, schema it migrates to, further arguments of `migrate` and `serve`.
-const RELEASES: [(&str, u32, &[&str], &[&str]); 5] = [
-    ("1.0.0", 1, &[], &[]),
-    ("1.1.0", 2, &[], &[]),
-    ("1.2.0", 3, &["--fail-at", "3"], &[]),
-    ("1.3.0", 3, &[], &["--unhealthy"]),
-    ("1.4.0", 3, &[], &["--crash-after", "0"]),
+/// A release of the test application.
+pub struct Release<'a> {
+    /// Its version.
+    pub version: &'a str,
+    /// The schema it migrates to.
+    pub schema: u32,
+    /// Further arguments of `migrate`.
+    pub migrate: &'a [&'a str],
+    /// Further arguments of `serve`.
+    pub serve: &'a [&'a str],
+    /// A shell's words before the migration; `$@` is the migration.
+    pub shell: Option<&'a str>,
+    /// Further lines at the top of `release.toml`.
+    pub more: &'a str,
+}
+
+const fn release<'a>(
+    version: &'a str,
+    schema: u32,
+    migrate: &'a [&'a str],
+    serve: &'a [&'a str],
+) -> Release<'a> {
+    Release {
+        version,
+        schema,
+        migrate,
+        serve,
+        shell: None,
+        more: "",
+    }
+}
+
+/// What every repository holds.
+const RELEASES: [Release; 7] = [
+    release("1.0.0", 1, &[], &[]),
+    release("1.0.5", 2, &["--slow", "300"], &[]),
+    release("1.0.6", 3, &["--slow", "150", "--fail-at", "3"], &[]),
+    release("1.1.0", 2, &[], &[]),
+    release("1.2.0", 3, &["--fail-at", "3"], &[]),
+    release("1.3.0", 3, &[], &["--unhealthy"]),
+    release("1.4.0", 3, &[], &["--crash-after", "0"]),
 ];
 
 /// A prepared installation of 1.0.0, made once and copied for every try.
@@ -36,8 +70,7 @@ fn prepared() -> Result<&'static Path> {
 
 fn prepare() -> Result<tempfile::TempDir> {
     let dir = tempfile::tempdir()?;
-    let (keys, repository) = (dir.path().join("keys"), dir.path().join("repository"));
-    let vendor = Vendor::new(&repository, vec![keys.clone()]);
+    let (keys, vendor) = (dir.path().join("keys"), vendor(dir.path()));
     let options = InitOptions {
         online_keys: keys.clone(),
         offline_keys: keys,
@@ -45,8 +78,8 @@ fn prepare() -> Result<tempfile::TempDir> {
         targets: (1, 1),
     };
     let initialised = init(&vendor, &options)?;
-    for (version, schema, migrate, serve) in RELEASES {
-        publish_release(dir.path(), &vendor, version, schema, migrate, serve)?;
+    for release in &RELEASES {
+        publish_release(dir.path(), &vendor, release)?;
     }
     let state = dir.path().join("state");
     std::fs::create_dir_all(state.join("data/letters"))?;
@@ -63,22 +96,26 @@ fn prepare() -> Result<tempfile::TempDir> {
     Ok(dir)
 }
 
-fn publish_release(
-    dir: &Path,
-    vendor: &Vendor,
-    version: &str,
-    schema: u32,
-    migrate: &[&str],
-    serve: &[&str],
-) -> Result<()> {
+fn vendor(dir: &Path) -> Vendor {
+    Vendor::new(&dir.join("repository"), vec![dir.join("keys")])
+}
+
+fn publish_release(dir: &Path, vendor: &Vendor, release: &Release) -> Result<()> {
+    let Release {
+        version,
+        schema,
+        more,
+        ..
+    } = release;
     let work = dir.join(format!("work-{version}"));
     std::fs::create_dir_all(work.join("tree/bin"))?;
     std::fs::copy(test_app()?, work.join("tree/bin/test-app"))?;
     std::fs::write(work.join("tree/VERSION"), version)?;
     let place = ["--database", "${database}", "--data", "${data}"];
-    let words = |first: &[&str], more: &[&str]| {
-        let all: Vec<&str> = ["${tree}/bin/test-app"]
+    let words = |shell: &[&str], first: &[&str], more: &[&str]| {
+        let all: Vec<&str> = shell
             .iter()
+            .chain(&["${tree}/bin/test-app"])
             .chain(first)
             .chain(&place)
             .chain(more)
@@ -86,10 +123,18 @@ fn publish_release(
             .collect();
         serde_json::to_string(&all)
     };
-    let start = words(&["serve", "--port", "${port}", "--version", version], serve)?;
-    let migrate = words(&["migrate", "--to", &schema.to_string()], migrate)?;
+    let serve = ["serve", "--port", "${port}", "--version", version];
+    let start = words(&[], &serve, release.serve)?;
+    let shell: Vec<&str> = release
+        .shell
+        .map_or(vec![], |text| vec!["/bin/sh", "-c", text, "sh"]);
+    let migrate = words(
+        &shell,
+        &["migrate", "--to", &schema.to_string()],
+        release.migrate,
+    )?;
     let text = format!(
-        "product = \"test-app\"\nname = \"Test\"\nversion = \"{version}\"\ndate = \"2026-01-01\"\n\
+        "product = \"test-app\"\nname = \"Test\"\nversion = \"{version}\"\ndate = \"2026-01-01\"\n{more}\n\
          [server]\nstart = {start}\nmigrate = {migrate}\nhealth_seconds = 2\n\
          [server.stop]\nsignal = \"term\"\nseconds = 5\n\
          [[server.health]]\npath = \"/health\"\ncontains = \"{version}\"\n\
@@ -142,6 +187,14 @@ pub struct Was {
 }
 
 impl Was {
+    /// Without what users wrote, where they went on writing.
+    pub fn without_writes(mut self) -> Was {
+        self.database = self
+            .database
+            .without(|name| name.starts_with("table writes row"));
+        self
+    }
+
     /// Compares, and says what differs.
     pub fn expect_same(&self, later: &Was) -> Result<()> {
         self.database
@@ -163,10 +216,63 @@ impl Was {
     }
 }
 
+/// What an engine does to itself and others at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deed {
+    /// It is killed.
+    Die,
+    /// It is killed, and with it everything that it started, as when the power goes.
+    PowerCut,
+    /// The application is killed and the program of 1.1.0 taken away: it never comes up again.
+    BreakNewVersion,
+}
+
+impl Deed {
+    const ALL: [Deed; 3] = [Deed::Die, Deed::PowerCut, Deed::BreakNewVersion];
+
+    fn name(self) -> &'static str {
+        match self {
+            Deed::Die => "die",
+            Deed::PowerCut => "power-cut",
+            Deed::BreakNewVersion => "break-new-version",
+        }
+    }
+
+    fn act(self, state: &Path) {
+        if self != Deed::Die {
+            kill_recorded(state, "service.json");
+            kill_recorded(state, "migration.json");
+        }
+        if self == Deed::BreakNewVersion {
+            let _ = std::fs::remove_file(state.join("versions/1.1.0/bin/test-app"));
+        } else {
+            let own = rustix::process::getpid();
+            let _ = rustix::process::kill_process(own, rustix::process::Signal::KILL);
+        }
+    }
+}
+
+/// Kills the process that a record of the engine's names; `false` when there is none.
+pub fn kill_recorded(state: &Path, record: &str) -> bool {
+    let read = || -> Option<rustix::process::Pid> {
+        let bytes = std::fs::read(state.join(record)).ok()?;
+        let record: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
+        rustix::process::Pid::from_raw(i32::try_from(record["pid"].as_i64()?).ok()?)
+    };
+    read().is_some_and(|pid| {
+        rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok()
+    })
+}
+
 impl Try {
     /// Copies the prepared installation; nothing runs yet.
     pub fn new() -> Result<Try> {
-        let dir = tempfile::tempdir()?;
+        Try::new_in(&std::env::temp_dir())
+    }
+
+    /// The same in a folder of this one.
+    pub fn new_in(place: &Path) -> Result<Try> {
+        let dir = tempfile::tempdir_in(place)?;
         let status = Command::new("cp")
             .arg("-a")
             .arg(prepared()?.join("."))
@@ -193,14 +299,26 @@ impl Try {
         self.dir.path().join("repository")
     }
 
+    /// Adds a release to the repository.
+    pub fn publish(&self, release: &Release) -> Result<()> {
+        publish_release(self.dir.path(), &vendor(self.dir.path()), release)
+    }
+
     /// Starts an engine that kills itself at this moment, or at none.
     pub fn start(&mut self, kill: Option<Moment>) -> Result<()> {
+        self.start_to(kill.map(|moment| (moment, Deed::Die)))
+    }
+
+    /// Starts an engine that does this at this moment, or nothing.
+    pub fn start_to(&mut self, deed: Option<(Moment, Deed)>) -> Result<()> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("engine").arg(self.state_dir());
-        match kill {
-            Some(Moment::Before(number)) => drop(command.args(["before", &number.to_string()])),
-            Some(Moment::After(number)) => drop(command.args(["after", &number.to_string()])),
-            None => {}
+        if let Some((moment, deed)) = deed {
+            let (when, number) = match moment {
+                Moment::Before(number) => ("before", number),
+                Moment::After(number) => ("after", number),
+            };
+            command.args([when, &number.to_string(), deed.name()]);
         }
         let log = std::fs::OpenOptions::new()
             .create(true)
@@ -313,6 +431,27 @@ impl Try {
         }
     }
 
+    /// What users wrote, as the application knows it.
+    pub fn written(&self) -> Result<Vec<String>> {
+        let address = self.settled()?.serving.context("it does not serve")?;
+        let ids = self.runtime.block_on(async {
+            let answer = reqwest::get(format!("http://{address}/ids")).await?;
+            answer.error_for_status()?.json().await
+        })?;
+        Ok(ids)
+    }
+
+    /// Ends the engine and its application as `obnova up` does when it is told to end.
+    pub fn stop_engine(&mut self) -> Result<()> {
+        self.ask(&Request::Shutdown {
+            stop_application: true,
+        })?;
+        let mut engine = self.engine.take().context("no engine")?;
+        let status = engine.wait()?;
+        ensure!(status.success(), "it ended with {status}");
+        Ok(())
+    }
+
     /// Kills the engine from outside.
     pub fn kill_engine(&mut self) -> Result<()> {
         let mut engine = self.engine.take().context("no engine")?;
@@ -336,7 +475,9 @@ impl Try {
         Ok(Was {
             database: self
                 .runtime
-                .block_on(Fingerprint::of_sqlite(self.state_dir().join("app.db")))?,
+                .block_on(Fingerprint::of_sqlite(std::fs::canonicalize(
+                    self.state_dir().join("app.db"),
+                )?))?,
             files: Fingerprint::of_tree(self.state_dir().join("data"))?,
             program: Fingerprint::of_tree(current)?,
             version: body["version"].as_str().unwrap_or_default().to_owned(),
@@ -375,6 +516,8 @@ impl Try {
             .flatten()
             .count();
         ensure!(protected <= 1, "{protected} protected copies are left over");
+        let left = left_over(&self.state_dir());
+        ensure!(left.is_empty(), "left over: {left:?}");
         Ok(())
     }
 
@@ -397,6 +540,28 @@ impl Drop for Try {
             }
         }
     }
+}
+
+/// Files that only something interrupted can have left.
+fn left_over(state: &Path) -> Vec<PathBuf> {
+    let is_left = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(".obnova-tmp-")
+            || name.ends_with(".obnova-restore")
+            || name.ends_with(".used")
+            || name.starts_with("discarded-")
+            || ["service.json", "migration.json"].contains(&&*name)
+    };
+    let inside = |name: &str| {
+        let path = state.join(name);
+        std::fs::read_dir(path).into_iter().flatten()
+    };
+    ["", "data", "protected", "versions"]
+        .into_iter()
+        .flat_map(inside)
+        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .filter(is_left)
+        .collect()
 }
 
 /// Processes that have this path in their command line.
@@ -425,7 +590,7 @@ pub fn launch() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Is the engine: `STATE [before|after NUMBER]`.
+/// Is the engine: `STATE [before|after NUMBER DEED]`.
 pub fn engine(arguments: &[String]) -> ExitCode {
     match run_engine(arguments) {
         Ok(()) => ExitCode::SUCCESS,
@@ -443,12 +608,13 @@ fn run_engine(arguments: &[String]) -> Result<()> {
         Some("after") => Some(Moment::After(arguments[2].parse()?)),
         _ => None,
     };
+    let deed = Deed::ALL
+        .into_iter()
+        .find(|deed| arguments.get(3).is_some_and(|name| name == deed.name()));
+    let state = installation.state_dir.clone();
     let observer = move |now: Moment| {
-        if Some(now) == moment {
-            let _ = rustix::process::kill_process(
-                rustix::process::getpid(),
-                rustix::process::Signal::KILL,
-            );
+        if let Some(deed) = deed.filter(|_| Some(now) == moment) {
+            deed.act(&state);
         }
     };
     let launcher = vec![

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use obnova_engine::Moment;
 
 use crate::Case;
-use crate::fixture::Try;
+use crate::fixture::{Deed, Try};
 
 /// The cases.
 pub const CASES: &[Case] = &[
@@ -20,7 +20,14 @@ pub const CASES: &[Case] = &[
         "killed_at_every_record_of_an_undone_update_it_ends_old",
         undone,
     ),
+    (
+        "cut_off_from_power_at_every_record_of_the_undoing_it_ends_old",
+        power_cut,
+    ),
 ];
+
+/// The record that says that the migration of 1.2.0 has failed.
+const UNDOING: u64 = 17;
 
 /// Tries at a time.
 const WORKERS: usize = 4;
@@ -33,7 +40,7 @@ struct Ends {
 }
 
 fn update() -> Result<String> {
-    let ends = every_record("1.1.0")?;
+    let ends = every_record("1.1.0", 1, Deed::Die)?;
     ensure!(
         ends.old > 20 && ends.new >= 6,
         "{ends:?}: too few moments were tried for this to mean anything"
@@ -42,7 +49,7 @@ fn update() -> Result<String> {
 }
 
 fn undone() -> Result<String> {
-    let ends = every_record("1.2.0")?;
+    let ends = every_record("1.2.0", 1, Deed::Die)?;
     ensure!(ends.new == 0, "{ends:?}");
     ensure!(
         ends.old > 40,
@@ -51,8 +58,18 @@ fn undone() -> Result<String> {
     Ok(format!("{} ended old", ends.old))
 }
 
+fn power_cut() -> Result<String> {
+    let ends = every_record("1.2.0", UNDOING, Deed::PowerCut)?;
+    ensure!(ends.new == 0, "{ends:?}");
+    ensure!(
+        ends.old > 20,
+        "{ends:?}: too few moments were tried for this to mean anything"
+    );
+    Ok(format!("{} ended old", ends.old))
+}
+
 /// Tries every moment, a few at a time: most of a try is waiting.
-fn every_record(version: &str) -> Result<Ends> {
+fn every_record(version: &str, first: u64, deed: Deed) -> Result<Ends> {
     let ends = Mutex::new(Ends::default());
     let next = AtomicU64::new(0);
     let last = AtomicU64::new(u64::MAX);
@@ -63,13 +80,14 @@ fn every_record(version: &str) -> Result<Ends> {
                 if moment_number >= last.load(Ordering::Relaxed) {
                     return Ok(());
                 }
-                let record = moment_number / 2 + 1;
+                let record = moment_number / 2 + first;
                 let moment = if moment_number.is_multiple_of(2) {
                     Moment::Before(record)
                 } else {
                     Moment::After(record)
                 };
-                let end = one(version, moment).with_context(|| format!("killed {moment:?}"))?;
+                let end =
+                    one(version, moment, deed).with_context(|| format!("killed {moment:?}"))?;
                 let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
                 match end {
                     Some(true) => ends.new += 1,
@@ -90,9 +108,9 @@ fn every_record(version: &str) -> Result<Ends> {
 }
 
 /// `Some(true)` new, `Some(false)` old, `None` when the engine was never killed.
-fn one(version: &str, moment: Moment) -> Result<Option<bool>> {
+fn one(version: &str, moment: Moment, deed: Deed) -> Result<Option<bool>> {
     let mut it = Try::new()?;
-    it.start(Some(moment))?;
+    it.start_to(Some((moment, deed)))?;
     it.write("before")?;
     let before = it.now()?;
     it.check()?;

@@ -3,9 +3,13 @@
 //!
 //! Run all: `cargo test -p obnova-engine --test transaction`; some: add `-- part-of-a-name`.
 
+mod disk;
 mod fixture;
+mod hostile;
 mod kills;
 mod ordinary;
+mod places;
+mod random;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -27,7 +31,11 @@ fn main() -> ExitCode {
 fn run(arguments: &[String]) -> ExitCode {
     let cases: Vec<Case> = ordinary::CASES
         .iter()
+        .chain(hostile::CASES)
+        .chain(places::CASES)
+        .chain(disk::CASES)
         .chain(kills::CASES)
+        .chain(random::CASES)
         .copied()
         .collect();
     if arguments.iter().any(|argument| argument == "--list") {
