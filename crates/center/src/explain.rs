@@ -3,8 +3,6 @@
 use obnova_engine::api::Problem;
 use obnova_text::Text;
 
-use crate::format;
-
 /// A problem's three texts, and what the machine said.
 pub struct Explained {
     /// The problem's code, for telling support.
@@ -24,7 +22,7 @@ pub fn explain(t: &Text, problem: &Problem) -> Explained {
     let values: Vec<(String, String)> = problem
         .args
         .iter()
-        .map(|(name, value)| (name.clone(), readable(t, name, value)))
+        .map(|(name, value)| (name.clone(), t.problem_value(name, value)))
         .collect();
     let values: Vec<(&str, &str)> = values
         .iter()
@@ -38,13 +36,5 @@ pub fn explain(t: &Text, problem: &Problem) -> Explained {
         todo: t.with(&format!("{key}-do"), &values),
         code: code.clone(),
         detail: problem.detail.clone(),
-    }
-}
-
-fn readable(t: &Text, name: &str, value: &str) -> String {
-    match (name, value.parse::<u64>()) {
-        ("needed" | "free", Ok(bytes)) => format::bytes(bytes, t.lang()),
-        ("step", _) => format::step(t, value),
-        _ => value.to_owned(),
     }
 }

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use obnova_text::{Lang, Text};
+pub use obnova_text::bytes;
+use obnova_text::{Lang, decimal};
 
 /// A moment in the server's own time zone, to the minute.
 pub fn moment(at: Timestamp, lang: Lang) -> String {
@@ -47,19 +48,6 @@ pub fn running(ms: u64, lang: Lang) -> String {
     }
 }
 
-/// A number of bytes, in powers of 1000 as disks and downloads are sold.
-pub fn bytes(count: u64, lang: Lang) -> String {
-    const UNITS: [&str; 5] = ["B", "kB", "MB", "GB", "TB"];
-    let mut value = count as f64;
-    let mut unit = 0;
-    while value >= 999.5 && unit + 1 < UNITS.len() {
-        value /= 1000.0;
-        unit += 1;
-    }
-    let digits = usize::from(unit > 0 && value < 99.95);
-    format!("{}\u{a0}{}", decimal(value, digits, lang), UNITS[unit])
-}
-
 /// A whole number with its thousands apart.
 pub fn number(count: u64, lang: Lang) -> String {
     let digits = count.to_string();
@@ -82,19 +70,6 @@ pub fn between(from: Timestamp, to: Timestamp) -> u64 {
     u64::try_from(to.as_millisecond() - from.as_millisecond()).unwrap_or(0)
 }
 
-/// The words for a step's name: `protect_database` is the text `step-protect-database`.
-pub fn step(t: &Text, name: &str) -> String {
-    t.get(&format!("step-{}", name.replace('_', "-")))
-}
-
-fn decimal(value: f64, digits: usize, lang: Lang) -> String {
-    let text = format!("{value:.digits$}");
-    match lang {
-        Lang::Cs => text.replace('.', ","),
-        Lang::En => text,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -107,10 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn sizes_and_numbers_follow_the_language() {
-        assert_eq!(bytes(12_345_678, Lang::Cs), "12,3\u{a0}MB");
-        assert_eq!(bytes(999, Lang::En), "999\u{a0}B");
-        assert_eq!(bytes(999_999, Lang::En), "1.0\u{a0}MB");
+    fn numbers_follow_the_language() {
         assert_eq!(number(1_234_567, Lang::En), "1,234,567");
         assert_eq!(number(12, Lang::Cs), "12");
     }

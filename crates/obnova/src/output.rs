@@ -109,8 +109,12 @@ impl From<Problem> for Failed {
 
 /// What happened, what state the data is in, what to do, and what the machine said.
 pub fn explain(text: &Text, problem: &Problem) -> String {
-    let args: Vec<(&str, &str)> = problem
+    let values: Vec<(&String, String)> = problem
         .args
+        .iter()
+        .map(|(name, value)| (name, text.problem_value(name, value)))
+        .collect();
+    let args: Vec<(&str, &str)> = values
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();

@@ -10,6 +10,8 @@
 //! assert_eq!(Text::of(Lang::Cs).get("step-migrate"), "Převod databáze");
 //! ```
 
+mod readable;
+
 use std::fmt;
 use std::str::FromStr;
 use std::sync::OnceLock;
@@ -17,6 +19,8 @@ use std::sync::OnceLock;
 use fluent_bundle::concurrent::FluentBundle;
 use fluent_bundle::{FluentArgs, FluentResource, FluentValue};
 use unic_langid::{LanguageIdentifier, langid};
+
+pub use readable::{bytes, decimal};
 
 /// A language that Obnova speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]

@@ -20,8 +20,10 @@ pub fn fault_key(error: &StoreError) -> Option<&'static str> {
 /// Why a new password, typed twice, cannot be taken: the text's key.
 pub fn password_fault(fields: &Fields) -> Option<&'static str> {
     let password = fields.raw("password");
-    if password.chars().count() < auth::MIN_PASSWORD || password.len() > auth::MAX_PASSWORD {
+    if password.chars().count() < auth::MIN_PASSWORD {
         Some("password-short")
+    } else if password.len() > auth::MAX_PASSWORD {
+        Some("password-long")
     } else if password != fields.raw("again") {
         Some("password-differs")
     } else {

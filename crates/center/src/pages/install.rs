@@ -15,7 +15,6 @@ use crate::app::{Centre, unexpected};
 use crate::error::Failure;
 use crate::explain::{Explained, explain};
 use crate::form::Posted;
-use crate::format;
 use crate::page::{Page, html};
 
 /// A plan reads the database's size and the disks, and perhaps the release.
@@ -79,7 +78,7 @@ pub async fn confirm(
                 steps: plan
                     .steps
                     .iter()
-                    .map(|step| (format::step(t, &step.step), step.detail.clone()))
+                    .map(|step| (t.step(&step.step), step.detail.clone()))
                     .collect(),
                 needed: page.bytes(&plan.disk_needed),
                 free: page.bytes(&plan.disk_free),

@@ -49,7 +49,7 @@ impl Steps {
 fn step_view(t: &Text, step: &StepState, progress: Option<&Progress>) -> StepView {
     let is_moving = matches!(step.status, StepStatus::Running | StepStatus::Undoing);
     StepView {
-        name: format::step(t, &step.step),
+        name: t.step(&step.step),
         class: class(step.status),
         status: t.get(&format!("status-{}", class(step.status))),
         took: step
@@ -173,7 +173,7 @@ fn said(t: &Text, running: &Running) -> String {
         return String::new();
     };
     let step = &running.steps[index];
-    let name = format::step(t, &step.step);
+    let name = t.step(&step.step);
     let (number, total) = ((index + 1).to_string(), running.steps.len().to_string());
     let key = match step.status {
         StepStatus::Undoing => "progress-said-undo",

@@ -106,7 +106,7 @@ async fn an_update_is_installed_and_followed_with_the_keyboard_alone() {
         .unwrap();
     browser.expect_no_serious_violations().await.unwrap();
     browser
-        .wait_for_text("The installation has finished")
+        .wait_for_text("The installation is complete")
         .await
         .unwrap();
     browser.expect_no_serious_violations().await.unwrap();
@@ -118,7 +118,7 @@ async fn an_update_is_installed_and_followed_with_the_keyboard_alone() {
     assert_eq!(modal, true);
     press(&browser, Key::Enter).await;
     browser
-        .wait_for_text("You have the newest version.")
+        .wait_for_text("You have the latest version.")
         .await
         .unwrap();
     while value(&browser, "!!document.querySelector('#verdict')").await == true {

@@ -29,7 +29,7 @@ async fn opening_the_page_shows_what_is_known_and_then_the_fresh_answer() {
         page.contains("hx-get=\"/updates/offer\" hx-trigger=\"load\""),
         "it asks by itself"
     );
-    assert!(page.contains("Finding out whether"));
+    assert!(page.contains("Checking for a newer"));
     assert!(!page.contains("Install 1.1.0"));
     let part = anna.fragment("/updates/offer").await;
     assert!(
@@ -71,7 +71,7 @@ async fn without_anything_newer_there_is_no_button() {
     let anna = centre.signed_in().await;
     centre.engine().change(|facts| facts.finds = found(None));
     let part = anna.fragment("/updates/offer").await;
-    assert!(part.contains("There is nothing newer."), "{part}");
+    assert!(part.contains("There is no newer version."), "{part}");
     assert!(!part.contains("action=\"/updates/install\""));
     in_czech(&anna).await;
     assert!(
@@ -99,7 +99,7 @@ async fn an_unreachable_repository_is_a_message_beside_what_was_known() {
     });
     let part = anna.fragment("/updates/offer").await;
     assert!(
-        part.contains("The check did not succeed.") && part.contains("timed out"),
+        part.contains("The check failed.") && part.contains("timed out"),
         "{part}"
     );
     assert!(part.contains("1.1.0"), "what was known stays");
@@ -224,7 +224,7 @@ async fn an_installation_is_followed_live_to_the_window_at_its_end() {
     );
     let page = anna.page("/updates").await;
     assert!(
-        page.contains("The installation has finished") && page.contains("<dialog open data-raise"),
+        page.contains("The installation is complete") && page.contains("<dialog open data-raise"),
         "{page}"
     );
     // Another computer sees the window too; this one no more, once it was closed.
@@ -233,7 +233,7 @@ async fn an_installation_is_followed_live_to_the_window_at_its_end() {
         !anna
             .page("/updates")
             .await
-            .contains("The installation has finished")
+            .contains("The installation is complete")
     );
     let other = Browser::new(&centre, "en");
     other
@@ -243,7 +243,7 @@ async fn an_installation_is_followed_live_to_the_window_at_its_end() {
         other
             .page("/updates")
             .await
-            .contains("The installation has finished")
+            .contains("The installation is complete")
     );
     assert!(anna.page("/history").await.contains("Completed"));
     assert!(anna.page("/audit").await.contains("Update started"));
@@ -285,7 +285,7 @@ async fn a_failed_installation_says_what_happened_the_state_of_the_data_and_what
     );
     let details = anna.page("/history/1").await;
     assert!(
-        details.contains("Vráceno zpět") && details.contains("selhalo"),
+        details.contains("Vráceno do předchozího stavu") && details.contains("selhalo"),
         "{details}"
     );
     assert_eq!(
@@ -369,7 +369,7 @@ async fn while_the_engine_is_away_the_page_says_so_and_goes_on_afterwards() {
             .text()
             .await
             .unwrap()
-            .contains("The update service does not answer")
+            .contains("The update service is not responding")
     );
     let page = anna.page("/updates").await;
     assert!(
@@ -385,7 +385,7 @@ async fn while_the_engine_is_away_the_page_says_so_and_goes_on_afterwards() {
     let (live, _engine) = tokio::join!(tokio::time::timeout(Duration::from_secs(20), live), back);
     let live = live.unwrap();
     assert!(
-        live.contains("The update service does not answer right now"),
+        live.contains("The update service is not responding right now"),
         "{live}"
     );
     assert!(live.contains("event: changed"), "{live}");

@@ -94,7 +94,7 @@ async fn an_application_that_refuses_connections_is_said_to_be_unreachable() {
     engine.order(TrafficMode::Pass { upstream }).await;
     let answer = browse(&front, "en").await;
     assert_eq!(answer.status(), 502);
-    assert!(answer.text().await.unwrap().contains("is not answering"));
+    assert!(answer.text().await.unwrap().contains("is not responding"));
 }
 
 #[tokio::test]

@@ -25,7 +25,8 @@ pub async fn run(
                 let name = text.get(&format!("step-{}", step.step.replace('_', "-")));
                 lines.push(format!("  {name}: {}", step.detail));
             }
-            let (needed, free) = (plan.disk_needed.to_string(), plan.disk_free.to_string());
+            let size = |count| obnova_text::bytes(count, text.lang());
+            let (needed, free) = (size(plan.disk_needed), size(plan.disk_free));
             lines.push(text.with("cli-disk", &[("needed", &needed), ("free", &free)]));
             lines.extend(
                 plan.obstacles

@@ -7,27 +7,27 @@ nav-running = Probíhá aktualizace
 
 # Welcome
 welcome-title = Vítejte
-welcome-no-version = Verze není právě známa.
+welcome-no-version = Verze teď není známa.
 welcome-open = Otevřít { $name }
 welcome-centre = Administrační centrum
 state-serving = V provozu
 state-serving-text = Aplikace běží a odpovídá.
 state-updating = Probíhá aktualizace
-state-updating-text = Aplikace se právě aktualizuje. Požadavky na chvíli čekají a pak se samy dokončí.
+state-updating-text = Aplikace se právě aktualizuje. Požadavky chvíli počkají a pak se samy dokončí.
 state-rolling-back = Vrací se předchozí verze
-state-rolling-back-text = Aktualizace se nezdařila a aplikace se vrací do stavu před ní.
+state-rolling-back-text = Aktualizace se nezdařila a aplikace se vrací do předchozího stavu.
 state-stopped = Aplikace neběží
 state-stopped-text = Aplikace právě neodpovídá. Správce zjistí více v Administračním centru.
 state-unreachable = Stav není znám
 state-unreachable-text = Aktualizační služba neodpovídá, proto není znám ani stav aplikace. Aplikace sama může běžet dál.
 
 # Sign-in and set-up
-sign-in-lead = Administrační centrum aplikace { $name } je pro správce.
+sign-in-lead = Administrační centrum aplikace { $name } je určeno správcům.
 sign-in-do = Přihlásit se
-sign-in-wrong = E-mail nebo heslo nesouhlasí, nebo uživatel není správce.
+sign-in-wrong = E-mail nebo heslo nesouhlasí, případně uživatel není správcem.
 sign-in-wait = Příliš mnoho neúspěšných pokusů. Zkuste to znovu nejdříve za { $minutes } minut.
 setup-title = První správce
-setup-lead = Administrační centrum ještě nemá správce. Kdo má přístup k serveru, vytvoří prvního zde.
+setup-lead = Administrační centrum zatím nemá žádného správce. Kdo má přístup k serveru, může zde vytvořit prvního.
 setup-code = Jednorázový kód
 setup-code-hint = Najdete ho na serveru v souboru
 setup-create = Vytvořit správce
@@ -36,6 +36,7 @@ setup-wait = Příliš mnoho pokusů s chybným kódem. Zkuste to znovu za čtvr
 password-again = Heslo znovu
 password-hint = Nejméně 10 znaků. Dlouhá věta je lepší než krátká změť znaků.
 password-short = Heslo musí mít alespoň 10 znaků.
+password-long = Heslo je příliš dlouhé.
 password-differs = Hesla se neshodují.
 
 # Errors
@@ -45,14 +46,14 @@ error-forbidden-title = Požadavek byl odmítnut
 error-forbidden-text = Formulář nepatří k vašemu přihlášení nebo přišel z jiné stránky. Vraťte se, načtěte stránku znovu a opakujte akci.
 error-malformed-title = Požadavku nelze rozumět
 error-malformed-text = V požadavku něco chybí nebo nemá správný tvar. Vraťte se a zkuste to znovu.
-error-too-large-title = Soubor je příliš velký
-error-too-large-text = Najednou lze poslat nejvýše 16 MB.
+error-too-large-title = Požadavek je příliš velký
+error-too-large-text = Soubor smí mít nejvýše 16 MB, formulář nejvýše 1 MB.
 error-engine-title = Aktualizační služba neodpovídá
 error-engine-text = Administrační centrum běží, ale nemůže se spojit s aktualizační službou (engine). Aplikace sama může běžet dál.
 error-internal-title = Něco se nezdařilo
-error-internal-text = Chyba je na straně Administračního centra a je zapsána v jeho protokolu. Nic se nezměnilo. Zkuste to znovu.
-error-to-updates = Na Aktualizace
-error-to-start = Na úvodní stránku
+error-internal-text = Chyba je na straně Administračního centra a je zaznamenána v jeho provozním logu. Nic se nezměnilo. Zkuste to znovu.
+error-to-updates = Přejít na Aktualizace
+error-to-start = Přejít na úvodní stránku
 
 # Problems
 problem-what = Co se stalo
@@ -62,26 +63,26 @@ problem-detail = Podrobnosti pro odborníka
 
 # Updates
 updates-title = Aktualizace
-updates-checking = Zjišťuji, zda existuje novější verze…
+updates-checking = Zjišťuje se, zda existuje novější verze…
 updates-refresh = Zkontrolovat znovu
 updates-found = K dispozici je verze { $version }.
 updates-nothing-newer = Novější verze není k dispozici.
 updates-check-failed = Kontrola se nezdařila.
 updates-no-centre = Administrační centrum neodpovědělo. Zkuste to znovu.
-updates-known-from-before = Níže je to, co bylo známo z dřívějška.
-updates-metadata-expires = Podpisy v repozitáři vydání přestanou platit { $at }. Pokud je dodavatel neobnoví, nepůjde instalovat.
+updates-known-from-before = Níže je stav z poslední úspěšné kontroly.
+updates-metadata-expires = Platnost podpisů v úložišti vydání končí { $at }. Pokud je dodavatel neobnoví, nebude možné instalovat.
 updates-installed = Nainstalovaná verze
 updates-offered = Nabízená verze
 updates-route = Cesta k nabízené verzi
-updates-route-why = Na nabízenou verzi se přechází po zastávkách. Všechny se nainstalují jedním kliknutím, jedna po druhé:
-updates-obstacles = Teď ji nainstalovat nelze:
+updates-route-why = K nabízené verzi se přechází přes mezilehlé verze. Všechny se nainstalují jedním kliknutím, jedna po druhé:
+updates-obstacles = Teď ji nelze nainstalovat:
 updates-install = Nainstalovat { $version }
 updates-insist = Přesto nainstalovat…
 updates-plan = Co přesně se provede
 updates-download = ke stažení nejvýše { $size }
 updates-checked = zkontrolováno { $at }
 updates-current = Máte nejnovější verzi.
-updates-never-checked = Repozitář vydání ještě nebyl dotázán.
+updates-never-checked = Úložiště vydání ještě nebylo zkontrolováno.
 updates-notes = Co je nového
 updates-no-notes = K této verzi dodavatel nic nenapsal.
 
@@ -89,9 +90,9 @@ updates-no-notes = K této verzi dodavatel nic nenapsal.
 install-title = Instalace
 install-plan = Co se provede
 install-question = Nainstalovat verzi { $version }?
-install-what-happens = Uživatelé dostanou informační e-mail. Data se zajistí, aplikace { $name } se na chvíli pozdrží, převede na novou verzi a po kontrole zase pustí.
+install-what-happens = Uživatelé dostanou informační e-mail. Požadavky na aplikaci { $name } se na chvíli pozdrží, data se zajistí, aplikace přejde na novou verzi a po její kontrole se požadavky uvolní.
 install-if-it-fails = Kdyby se cokoli nezdařilo, vše se samo vrátí přesně do stavu před aktualizací.
-install-insist-text = Tato verze tu už jednou selhala. Pokud se příčina nezměnila, selže znovu a vše se opět vrátí.
+install-insist-text = Tato verze zde už jednou selhala. Pokud příčina trvá, selže znovu a vše se opět vrátí do předchozího stavu.
 install-start = Nainstalovat
 install-refused = Aktualizaci nelze spustit
 install-disk-needed = Potřebné místo na disku
@@ -110,15 +111,15 @@ progress-steps = { $done } z { $total } kroků hotovo
 progress-elapsed = běží { $time }
 progress-bytes = { $done } z { $total }
 progress-files = { $done } z { $total } souborů
-progress-requests = zbývá dokončit požadavků: { $total }, dokončeno { $done }
+progress-requests = dokončeno { $done } z { $total } požadavků
 progress-so-far = zatím { $done }
 progress-said = Krok { $number } z { $total }: { $step }
 progress-said-undo = Vrací se krok { $number } z { $total }: { $step }
 progress-lost = Spojení s Administračním centrem je přerušeno
 progress-lost-text = Aktualizace na serveru pokračuje. Stránka se sama znovu připojí.
 progress-engine-away = Aktualizační služba teď neodpovídá
-progress-engine-away-text = Nejspíš se restartuje. Po startu sama pokračuje tam, kde přestala, nebo vše vrátí; aktualizace nikdy nezůstane napůl. Aplikace sama může běžet dál.
-progress-waiting = Čekám, až se služba ozve…
+progress-engine-away-text = Nejspíš se restartuje. Po startu sama pokračuje tam, kde přestala, nebo vše vrátí do předchozího stavu; aktualizace nikdy nezůstane napůl hotová. Aplikace sama může běžet dál.
+progress-waiting = Čeká se, až se služba ozve…
 progress-safe-to-leave = Stránku můžete zavřít nebo otevřít na jiném počítači; aktualizace pokračuje na serveru.
 status-waiting = čeká
 status-running = probíhá
@@ -137,18 +138,18 @@ verdict-steps = Průběh po krocích
 verdict-ok = Rozumím
 
 # Report
-report-title = Diagnostická zpráva
-report-lead = Přesně toto se odešle technické podpoře dodavatele, nic jiného. Hesla a klíče v ní nejsou; přesto si ji před odesláním prohlédněte.
-report-download = Stáhnout zprávu
+report-title = Diagnostické hlášení
+report-lead = Technické podpoře dodavatele se odešle přesně toto a nic jiného. Hlášení neobsahuje hesla ani klíče; přesto si ho před odesláním prohlédněte.
+report-download = Stáhnout hlášení
 report-to-support = Poslat technické podpoře…
 report-send = Odeslat na { $address }
-report-no-mail-server = Zprávu lze poslat na { $address }, až bude nastaven poštovní server. Zatím ji stáhněte a pošlete sami.
-report-no-address = Dodavatel neuvedl adresu podpory. Zprávu stáhněte a předejte mu ji.
-report-problem = Co se stalo
+report-no-mail-server = Hlášení lze odeslat na { $address }, až bude nastaven poštovní server. Zatím ho stáhněte a pošlete sami.
+report-no-address = Dodavatel neuvedl adresu podpory. Hlášení stáhněte a předejte mu ho.
+report-problem = Proč se aktualizace nezdařila
 report-system = Systém
 report-made = Vytvořeno
 report-log = Výpis
-report-whole = Celá zpráva ve formátu JSON
+report-whole = Celé hlášení ve formátu JSON
 
 # History
 history-title = Historie
@@ -161,13 +162,13 @@ history-finished = Ukončeno
 history-actor = Spustil(a)
 history-took = Trvání
 history-blackout = Pozdržení požadavků
-history-then = Následující zastávky
+history-then = Následující verze
 history-update = Aktualizace č. { $number }
 history-steps = Kroky
 history-mails = E-maily k ní
 outcome-running = Probíhá
 outcome-completed = Dokončeno
-outcome-rolled-back = Vráceno zpět
+outcome-rolled-back = Vráceno do předchozího stavu
 
 # Users
 users-title = Uživatelé
@@ -179,18 +180,18 @@ user-add = Přidat uživatele
 user-state = Stav
 user-active = Aktivní
 user-inactive = Neaktivní
-user-active-hint = Dostává e-maily a smí se přihlásit, je-li správce.
+user-active-hint = Dostává e-maily a smí se přihlásit, je-li správcem.
 user-language = Jazyk e-mailů a stránek
-user-imported = Tohoto uživatele udržuje import. Když ho zde změníte, bude nadále veden ručně a import ho už nezmění.
+user-imported = O údaje tohoto uživatele se stará import. Když je zde změníte, povede se uživatel nadále ručně a import ho už nezmění.
 user-password-optional = Heslo (nepovinné)
 user-password-hint = Jen pro správce; ostatní heslo nepotřebují.
 user-password-new = Nové heslo
-user-has-password = Uživatel heslo má. Novým heslem skončí všechna jeho přihlášení.
-user-no-password = Uživatel heslo nemá, takže se nemůže přihlásit.
+user-has-password = Uživatel má heslo. Nastavením nového se ukončí všechna jeho přihlášení.
+user-no-password = Uživatel nemá heslo, takže se nemůže přihlásit.
 user-password-set = Nastavit heslo
 user-remove = Odebrat uživatele
 user-remove-question = Odebrat uživatele { $name }?
-user-remove-text = Nebude dostávat e-maily a nepřihlásí se. Odeslané e-maily zůstanou v seznamu oznámení.
+user-remove-text = Nebude dostávat e-maily a nebude se moci přihlásit. Odeslané e-maily zůstanou v seznamu oznámení.
 
 # Groups
 groups-title = Skupiny
@@ -203,8 +204,8 @@ group-add = Přidat skupinu
 group-change = Upravit
 group-rename = Přejmenovat
 group-administrator-hint = Správci: smějí se sem přihlásit a instalovat.
-group-everyone-hint = Všichni aktivní lidé; členství se počítá samo.
-group-system-hint = Servisní účty, které nejsou lidmi a nedostávají hromadné e-maily.
+group-everyone-hint = Všichni aktivní uživatelé; členství se určuje samo.
+group-system-hint = Servisní účty; nejsou to lidé a hromadné e-maily nedostávají.
 group-notified = dostává zprávy o aktualizaci
 group-remove = Odebrat skupinu
 group-remove-text = Její členové zůstanou, jen už nebudou v této skupině.
@@ -217,7 +218,7 @@ group-count =
 
 # Import
 import-title = Import uživatelů
-import-lead = Uživatele lze načíst ze souboru nebo přímo z databáze aplikace. Import nikdy nikoho nejmenuje správcem a nemění ručně vedené uživatele.
+import-lead = Uživatele lze načíst ze souboru nebo přímo z databáze aplikace. Import nikdy nikoho nejmenuje správcem a ručně vedené uživatele nemění.
 import-csv = Ze souboru CSV
 import-csv-hint = První řádek obsahuje názvy sloupců; povinné jsou name a email. Skupiny ve sloupci groups se oddělují čárkou.
 import-file = Soubor CSV
@@ -236,7 +237,7 @@ import-changed = změněno
 import-unchanged = beze změny
 import-reactivated = znovu aktivováno
 import-deactivated = deaktivováno
-import-rows = Řádky, které nešlo použít
+import-rows = Řádky, které nebylo možné použít
 import-line = řádek
 
 # Notifications
@@ -251,7 +252,7 @@ notifications-empty = Žádné takové e-maily tu nejsou.
 mail-subject = Předmět
 mail-to = Příjemce
 mail-state = Stav
-mail-attempts = Pokusů
+mail-attempts = Počet pokusů
 mail-when = Kdy
 mail-created = Vytvořen
 mail-next = Další pokus
@@ -273,7 +274,7 @@ mail-state-failed = Neodesláno
 
 # Settings
 settings-title = Nastavení
-settings-lead = Kdo dostává zprávy, jakou poštou, z jakého kanálu se aktualizuje a jak se přitom zachází s provozem.
+settings-lead = Kdo dostává zprávy, přes jaký poštovní server, z jakého kanálu přicházejí aktualizace a co se při nich děje s provozem.
 settings-faults = Nastavení nebylo uloženo:
 settings-notify = Zprávy o aktualizaci
 settings-notify-hint = Zahájení, dokončení a selhání aktualizace serveru.
@@ -289,7 +290,7 @@ settings-smtp-user = Účet
 settings-tells-nobody = Ve vybraných skupinách není žádný aktivní uživatel. Zprávy o aktualizaci zatím dostávají členové skupiny Administrator.
 settings-shows-password = Heslo k poštovnímu serveru putuje po síti nešifrované. Zvolte STARTTLS nebo TLS.
 settings-public-url = Adresa Administračního centra
-settings-public-url-hint = Pod touto adresou na ně vedou odkazy v e-mailech.
+settings-public-url-hint = Na tuto adresu vedou odkazy v e-mailech.
 settings-language = Výchozí jazyk
 settings-language-hint = Pro uživatele, jejichž jazyk není znám.
 settings-updates = Aktualizace
@@ -300,18 +301,18 @@ settings-channel-stable-hint = Ověřená vydání.
 settings-channel-beta = Beta
 settings-channel-beta-hint = I předběžná vydání, pro zkušební servery.
 settings-deadline = Nejdelší přerušení provozu (sekund)
-settings-deadline-hint = Nedokončí-li se přechod do této doby, vše se vrátí.
-settings-hold-hint = Během přechodu požadavky čekají. Co se do mezí nevejde, dostane stránku o údržbě.
-settings-hold-requests = Čekajících požadavků nejvýše
-settings-hold-mib = Jejich dat nejvýše (MiB)
-settings-hold-seconds = Jeden čeká nejdéle (sekund)
-settings-drain-seconds = Na dokončení rozpracovaných (sekund)
-settings-engine-away = Zbytek nastavení lze uložit i tak.
+settings-deadline-hint = Nedokončí-li se přechod do této doby, vše se vrátí do předchozího stavu.
+settings-hold-hint = Během přechodu se požadavky pozdrží. Na ty, které se do těchto mezí nevejdou, odpoví stránka o údržbě.
+settings-hold-requests = Pozdržených požadavků nejvýše
+settings-hold-mib = Jejich data nejvýše (MiB)
+settings-hold-seconds = Jeden požadavek čeká nejdéle (sekund)
+settings-drain-seconds = Čas na dokončení rozpracovaných (sekund)
+settings-engine-away = Ostatní nastavení lze uložit i tak.
 settings-import = Import uživatelů
-settings-import-hint = Odkud centrum zná uživatele a jejich e-maily.
+settings-import-hint = Odkud Administrační centrum získává uživatele a jejich e-maily.
 settings-import-daily = Importovat jednou denně
 settings-import-url = Databáze
-settings-import-url-hint = sqlite:///cesta/k/souboru nebo postgres://uzivatel:heslo@server/databaze. Jen se z ní čte.
+settings-import-url-hint = sqlite:///cesta/k/souboru nebo postgres://uzivatel:heslo@server/databaze. Databáze se jen čte.
 settings-import-query = Dotaz SQL
 settings-import-query-hint = Sloupce name a email, případně language a groups.
 secret-kept = uloženo, neukazuje se
@@ -320,10 +321,10 @@ secret-forget = Zapomenout uložené
 # What cannot be taken
 fault-email-taken = Tuto e-mailovou adresu už má jiný uživatel.
 fault-email-invalid = Toto není e-mailová adresa.
-fault-name-invalid = Jméno nebo název je prázdný, příliš dlouhý nebo obsahuje nepovolené znaky.
-fault-group-taken = Skupina tohoto názvu už existuje.
+fault-name-invalid = Jméno (název) chybí, je příliš dlouhé nebo obsahuje nepovolené znaky.
+fault-group-taken = Skupina s tímto názvem už existuje.
 fault-group-builtin = Vestavěnou skupinu nelze změnit.
-fault-last-administrator = Alespoň jeden správce s heslem musí zůstat.
+fault-last-administrator = Musí zůstat alespoň jeden správce s heslem.
 fault-public-url = Adresa Administračního centra musí začínat http:// nebo https://.
 fault-mail-from = Odesílatel musí být e-mailová adresa, případně ve tvaru Jméno <adresa>.
 fault-smtp-port = Port musí být číslo od 1 do 65535.
@@ -339,7 +340,7 @@ done-group-added = Skupina byla přidána.
 done-group-renamed = Skupina byla přejmenována.
 done-group-removed = Skupina byla odebrána.
 done-settings-saved = Nastavení je uloženo.
-done-report-sent = Zpráva je na cestě technické podpoře.
+done-report-sent = Hlášení je na cestě technické podpoře.
 done-mail-resent = E-mail se odešle znovu.
 done-mails-resent =
     { $count ->
@@ -347,7 +348,7 @@ done-mails-resent =
         [few] { $count } e-maily se odešlou znovu.
        *[other] { $count } e-mailů se odešle znovu.
     }
-done-mail-queued = Zkušební e-mail je na cestě. Jak dopadl, uvidíte zde.
+done-mail-queued = Zkušební e-mail je na cestě. Zde uvidíte, jak dopadl.
 
 # Audit log
 audit-title = Protokol
@@ -367,7 +368,7 @@ audit-stranger = neznámý uživatel
 audit-signed-out = Odhlášení
 audit-set-up = Vytvoření prvního správce
 audit-update-started = Spuštění aktualizace
-audit-report-sent = Odeslání diagnostické zprávy
+audit-report-sent = Odeslání diagnostického hlášení
 audit-user-added = Přidání uživatele
 audit-user-changed = Změna uživatele
 audit-user-removed = Odebrání uživatele

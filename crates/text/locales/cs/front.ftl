@@ -1,5 +1,5 @@
 # Area: front
-# Co návštěvník aplikace vidí místo ní.
+# What a visitor of the application sees instead of it.
 
 front-updating-heading = { $name } se právě aktualizuje
 front-updating-heading-nameless = Aplikace se právě aktualizuje

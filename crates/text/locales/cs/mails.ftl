@@ -7,61 +7,61 @@ mail-link-updates = Otevřít Aktualizace v Administračním centru
 mail-link-welcome = Otevřít stránku ke stažení
 
 # What each mail is called in lists. Keys: mail-kind-<kind, dashes for underscores>.
-mail-kind-update-started-group = Aktualizace zahájena (skupiny správců)
+mail-kind-update-started-group = Aktualizace zahájena (vybrané skupiny)
 mail-kind-update-started-everyone = Aktualizace zahájena (všichni)
-mail-kind-update-completed-group = Aktualizace dokončena (skupiny správců)
+mail-kind-update-completed-group = Aktualizace dokončena (vybrané skupiny)
 mail-kind-update-completed-everyone = Aktualizace dokončena (všichni)
-mail-kind-update-failed-group = Aktualizace vrácena zpět (skupiny správců)
-mail-kind-update-undone-everyone = Aktualizace vrácena zpět (všichni)
+mail-kind-update-failed-group = Aktualizace se nezdařila (vybrané skupiny)
+mail-kind-update-undone-everyone = Aktualizace se nezdařila (všichni)
 mail-kind-test-mail = Zkušební zpráva
-mail-kind-report-to-support = Diagnostická zpráva
+mail-kind-report-to-support = Diagnostické hlášení
 
 # first and target: versions before and after the whole click; from and to: of one update in it.
 mail-update-started-group-subject = { $product }: aktualizace na verzi { $target } byla zahájena
 mail-update-started-group-title = Aktualizace na verzi { $target } byla zahájena
-mail-update-started-group-what = Uživatel { $actor } zahájil aktualizaci serverové části { $product } z verze { $first } na verzi { $target }.
-mail-update-started-group-next = Nikdo se nemusí odhlašovat. Při přechodu na novou verzi požadavky chvíli počkají; nic z toho, co bylo uloženo, se neztratí. Pokud se cokoli nepovede, systém se sám vrátí do stavu před aktualizací. O dokončení nebo vrácení aktualizace vás budeme informovat další zprávou.
+mail-update-started-group-what = Uživatel { $actor } zahájil aktualizaci serverové části aplikace { $product } z verze { $first } na verzi { $target }.
+mail-update-started-group-next = Nikdo se nemusí odhlašovat. Při přechodu na novou verzi se požadavky na chvíli pozdrží; nic z toho, co bylo uloženo, se neztratí. Kdyby se cokoli nezdařilo, systém se sám vrátí do předchozího stavu. O výsledku vás budeme informovat další zprávou.
 
 mail-update-started-everyone-subject = { $product }: probíhá aktualizace na verzi { $target }
-mail-update-started-everyone-title = Probíhá aktualizace { $product }
-mail-update-started-everyone-what = Byla zahájena aktualizace { $product } z verze { $first } na verzi { $target }.
-mail-update-started-everyone-next = Můžete pracovat dál. Program může chvíli odpovídat pomaleji než obvykle; nic z toho, co uložíte, se neztratí. Až bude aktualizace dokončena, dáme vám vědět.
+mail-update-started-everyone-title = Probíhá aktualizace aplikace { $product }
+mail-update-started-everyone-what = Byla zahájena aktualizace aplikace { $product } z verze { $first } na verzi { $target }.
+mail-update-started-everyone-next = Můžete pracovat dál. Aplikace může chvíli odpovídat pomaleji než obvykle; nic z toho, co uložíte, se neztratí. Až bude aktualizace dokončena, dáme vám vědět.
 
 mail-update-completed-group-subject = { $product }: aktualizace na verzi { $target } je dokončena
 mail-update-completed-group-title = Aktualizace na verzi { $target } je dokončena
-mail-update-completed-group-what = Aktualizace serverové části { $product } z verze { $first } na verzi { $target } byla dokončena. Zahájil ji uživatel { $actor }.
-mail-update-completed-group-held = Při přechodu na novou verzi požadavky čekaly { $held }.
+mail-update-completed-group-what = Aktualizace serverové části aplikace { $product } z verze { $first } na verzi { $target } byla dokončena. Zahájil ji uživatel { $actor }.
+mail-update-completed-group-held = Při přechodu na novou verzi byly požadavky pozdrženy na { $held }.
 mail-update-completed-group-desktop = Všem uživatelům jsme napsali, jak získají odpovídající verzi Desktopu.
 
 mail-update-completed-everyone-subject = { $product }: aktualizace na verzi { $target } je dokončena
 mail-update-completed-everyone-title = Verze { $target } je připravena
-mail-update-completed-everyone-what = Aktualizace { $product } z verze { $first } na verzi { $target } byla dokončena.
+mail-update-completed-everyone-what = Aktualizace aplikace { $product } z verze { $first } na verzi { $target } byla dokončena.
 mail-update-completed-everyone-desktop = Teď prosím aktualizujte { $product } Desktop na svém počítači, aby odpovídal serveru. Desktop vám novou verzi nabídne sám: zvolte Aktualizovat nyní.
 mail-update-completed-everyone-page = Pokud ji nenabídne nebo pokud Desktop ještě nemáte, stáhněte si ho z této stránky.
 mail-update-completed-everyone-ask = Pokud ji nenabídne nebo pokud Desktop ještě nemáte, zeptejte se svého správce na adresu stránky ke stažení.
 
-mail-update-failed-group-subject = { $product }: aktualizace na verzi { $to } se nezdařila a byla vrácena zpět
-mail-update-failed-group-title = Aktualizace na verzi { $to } se nezdařila a byla vrácena zpět
-mail-update-failed-group-what = Aktualizace serverové části { $product } z verze { $from } na verzi { $to }, kterou zahájil uživatel { $actor }, nebyla dokončena. Server běží ve verzi { $from } a lze normálně pracovat.
+mail-update-failed-group-subject = { $product }: aktualizace na verzi { $to } se nezdařila, vše je v předchozím stavu
+mail-update-failed-group-title = Aktualizace na verzi { $to } se nezdařila, vše je v předchozím stavu
+mail-update-failed-group-what = Aktualizace serverové části aplikace { $product } z verze { $from } na verzi { $to }, kterou zahájil uživatel { $actor }, nebyla dokončena. Server běží ve verzi { $from } a lze s ním normálně pracovat.
 mail-update-failed-group-happened = Co se stalo
-mail-update-failed-group-state = V jakém stavu jsou data
+mail-update-failed-group-state = Stav vašich dat
 mail-update-failed-group-partial = Verze, které na cestě k verzi { $target } předcházejí verzi { $to }, se nainstalovaly v pořádku a zůstávají nainstalovány.
-mail-update-failed-group-do = Co teď dělat
+mail-update-failed-group-do = Co udělat
 mail-update-failed-group-code = Pro technickou podporu: { $code }
 
 mail-update-undone-everyone-subject = { $product }: aktualizace nebyla dokončena
 mail-update-undone-everyone-title = Aktualizace nebyla dokončena
-mail-update-undone-everyone-what = Aktualizaci { $product } na verzi { $target } se nepodařilo dokončit. Pracujte dál jako obvykle; nic z toho, co bylo uloženo, se neztratilo.
+mail-update-undone-everyone-what = Aktualizaci aplikace { $product } na verzi { $target } se nepodařilo dokončit. Pracujte dál jako obvykle; nic z toho, co bylo uloženo, se neztratilo.
 mail-update-undone-everyone-whole = Vše je jako před aktualizací, ve verzi { $from }.
 mail-update-undone-everyone-partial = Aktualizace z verze { $first } proběhla jen na verzi { $from }.
 
 mail-test-mail-subject = { $product }: zkušební zpráva
 mail-test-mail-title = Funguje to
-mail-test-mail-what = Toto je zkušební zpráva z Administračního centra { $product }. Pokud ji čtete, zprávy o aktualizacích lze doručovat.
+mail-test-mail-what = Toto je zkušební zpráva z Administračního centra aplikace { $product }. Pokud ji čtete, doručování zpráv o aktualizacích funguje.
 
-mail-report-to-support-subject = { $product } { $installed }: diagnostická zpráva
-mail-report-to-support-title = Diagnostická zpráva
-mail-report-to-support-who = Tuto zprávu vám posílá { $name } ({ $email }). Tam také přijde vaše odpověď.
+mail-report-to-support-subject = { $product } { $installed }: diagnostické hlášení
+mail-report-to-support-title = Diagnostické hlášení
+mail-report-to-support-who = Toto hlášení vám posílá { $name } ({ $email }). Na tuto adresu také přijde vaše odpověď.
 mail-report-to-support-versions = { $product } { $installed }, Obnova { $obnova }
 mail-report-to-support-update = Týká se aktualizace z verze { $from } na verzi { $to }.
 mail-report-to-support-attached = Podrobnosti jsou v příloze ve formátu JSON.

@@ -2,15 +2,15 @@
 # The codes and their arguments are listed in crates/engine/src/problem.rs.
 
 problem-repository-unreachable = Úložiště vydání { $source } neodpovídá.
-problem-repository-unreachable-state = Nic se nezměnilo. Nainstalovaná verze pracuje dál.
+problem-repository-unreachable-state = Nic se nezměnilo. Nainstalovaná verze běží dál.
 problem-repository-unreachable-do = Zkontrolujte připojení serveru k síti a zkuste to později. Co přesně selhalo, je v podrobnostech níže.
 
 problem-repository-untrusted = To, co nabízí úložiště vydání { $source }, není řádně podepsáno dodavatelem, nebo je zastaralé.
-problem-repository-untrusted-state = Nic se nezměnilo a nic z toho nebylo použito. Nainstalovaná verze pracuje dál.
-problem-repository-untrusted-do = Neinstalujte nic odjinud. Obraťte se na podporu dodavatele a pošlete jí hlášení.
+problem-repository-untrusted-state = Nic se nezměnilo a nic z toho nebylo použito. Nainstalovaná verze běží dál.
+problem-repository-untrusted-do = Neinstalujte nic odjinud. Obraťte se na podporu dodavatele a pošlete jí diagnostické hlášení.
 
-problem-release-damaged = Některý soubor verze { $version } chybí, nebo to není ten, který dodavatel podepsal.
-problem-release-damaged-state = Nic se nezměnilo. Nainstalovaná verze pracuje dál.
+problem-release-damaged = Některý soubor verze { $version } chybí nebo to není ten, který dodavatel podepsal.
+problem-release-damaged-state = Nic se nezměnilo. Nainstalovaná verze běží dál.
 problem-release-damaged-do = Zkuste to znovu; co se stáhlo v pořádku, zůstává. Pokud se to opakuje, obraťte se na podporu dodavatele.
 
 problem-download-failed = Stahování verze { $version } bylo přerušeno.
@@ -19,11 +19,11 @@ problem-download-failed-do = Zkuste to znovu: stahování naváže tam, kde pře
 
 problem-nothing-to-install = Novější verze, než je nainstalovaná, není k dispozici.
 problem-nothing-to-install-state = Nic se nezměnilo.
-problem-nothing-to-install-do = Není třeba nic dělat. Tlačítkem Obnovit se můžete kdykoli podívat znovu.
+problem-nothing-to-install-do = Není třeba nic dělat. Tlačítkem „Zkontrolovat znovu“ se můžete kdykoli podívat, zda přibyla.
 
 problem-unknown-version = Verze { $version } se nenabízí.
 problem-unknown-version-state = Nic se nezměnilo.
-problem-unknown-version-do = Obnovte stránku a vyberte verzi, která se nabízí.
+problem-unknown-version-do = Použijte tlačítko „Zkontrolovat znovu“ a vyberte verzi, která se nabízí.
 
 problem-source-version = Verzi { $version } lze nainstalovat jen přes { $range }; nainstalovaná je verze { $installed } a žádná verze mezi nimi k ní nevede.
 problem-source-version-state = Nic se nezměnilo.
@@ -37,11 +37,11 @@ problem-update-running = Právě probíhá aktualizace na verzi { $version }.
 problem-update-running-state = Nic dalšího nebylo spuštěno.
 problem-update-running-do = Počkejte, až skončí.
 
-problem-disk-space = Na disku není dost místa: je třeba { $needed } bajtů, v { $path } je volných { $free }.
-problem-disk-space-state = Nic se nezměnilo. Nainstalovaná verze pracuje dál.
+problem-disk-space = Na disku není dost místa: je třeba { $needed }, v { $path } je volných { $free }.
+problem-disk-space-state = Nic se nezměnilo. Nainstalovaná verze běží dál.
 problem-disk-space-do = Uvolněte tam místo a zkuste to znovu.
 
-problem-database-unusable = Databázi { $database } nelze číst, nebo není toho druhu, jaký je nastaven.
+problem-database-unusable = Databázi { $database } nelze číst nebo je jiného druhu, než je nastaveno.
 problem-database-unusable-state = Nic se nezměnilo.
 problem-database-unusable-do = Zkontrolujte nastavení databáze v souboru installation.toml a práva k souboru.
 
@@ -55,35 +55,35 @@ problem-protection-failed-do = Podívejte se do podrobností níže: nejčastěj
 
 problem-stop-failed = Verzi { $version } se nepodařilo zastavit.
 problem-stop-failed-state = Dat se nic nedotklo. Vše se vrátilo do stavu před aktualizací.
-problem-stop-failed-do = Podívejte se do záznamů aplikace, na co čeká. Obraťte se na podporu dodavatele.
+problem-stop-failed-do = V záznamech aplikace zjistěte, na co čeká. Obraťte se na podporu dodavatele.
 
-problem-migration-failed = Převod databáze na verzi { $version } selhal ({ $status }).
+problem-migration-failed = Převod databáze na verzi { $version } selhal (návratový kód { $status }).
 problem-migration-failed-state = Databáze, datové soubory i program jsou přesně takové, jaké byly před aktualizací. Můžete dál pracovat.
-problem-migration-failed-do = Pošlete hlášení technické podpoře. Jakmile bude k dispozici opravená verze, nabídne se v Administračním centru.
+problem-migration-failed-do = Pošlete diagnostické hlášení technické podpoře. Jakmile bude k dispozici opravená verze, nabídne se v Administračním centru.
 
 problem-start-failed = Verzi { $version } se nepodařilo spustit.
 problem-start-failed-state = Databáze, datové soubory i program jsou přesně takové, jaké byly před aktualizací. Můžete dál pracovat.
-problem-start-failed-do = Pošlete hlášení technické podpoře. Jakmile bude k dispozici opravená verze, nabídne se v Administračním centru.
+problem-start-failed-do = Pošlete diagnostické hlášení technické podpoře. Jakmile bude k dispozici opravená verze, nabídne se v Administračním centru.
 
 problem-unhealthy = Verze { $version } se spustila, ale nefunguje správně.
 problem-unhealthy-state = Databáze, datové soubory i program jsou přesně takové, jaké byly před aktualizací. Můžete dál pracovat.
-problem-unhealthy-do = Pošlete hlášení technické podpoře. Jakmile bude k dispozici opravená verze, nabídne se v Administračním centru.
+problem-unhealthy-do = Pošlete diagnostické hlášení technické podpoře. Jakmile bude k dispozici opravená verze, nabídne se v Administračním centru.
 
 problem-deadline = Aktualizace trvala déle, než smí.
 problem-deadline-state = Databáze, datové soubory i program jsou přesně takové, jaké byly před aktualizací. Můžete dál pracovat.
-problem-deadline-do = Zkuste to, až bude mít server méně práce, nebo v nastavení povolte na výměnu více času.
+problem-deadline-do = Zkuste to, až bude mít server méně práce, nebo v Nastavení prodlužte nejdelší přerušení provozu.
 
-problem-interrupted = Aktualizace byla přerušena: server nebo sám aktualizační program se zastavil v kroku „{ $step }“.
+problem-interrupted = Aktualizace byla přerušena: server nebo sama aktualizační služba se zastavily v kroku „{ $step }“.
 problem-interrupted-state = Databáze, datové soubory i program jsou přesně takové, jaké byly před aktualizací. Můžete dál pracovat.
 problem-interrupted-do = Aktualizaci lze spustit znovu.
 
-problem-system = Server nedokázal provést, co bylo potřeba, s { $path }.
-problem-system-state = Pokud běžela aktualizace, vše se vrátilo do stavu před ní.
+problem-system = Na serveru se nezdařila operace s { $path }.
+problem-system-state = Pokud probíhala aktualizace, vše se vrátilo do stavu před ní.
 problem-system-do = Podívejte se do podrobností níže: nejčastěji jde o plný disk nebo chybějící právo. Potom to zkuste znovu.
 
-problem-engine-unreachable = Aktualizační program na tomto serveru neodpovídá.
-problem-engine-unreachable-state = Samotné aplikace se to netýká. Pokud běžela aktualizace, dokončí se nebo vrátí zpět, jakmile aktualizační program znovu poběží.
-problem-engine-unreachable-do = Chvíli počkejte. Pokud to trvá, zjistěte na serveru, zda běží (obnova status).
+problem-engine-unreachable = Aktualizační služba na tomto serveru neodpovídá.
+problem-engine-unreachable-state = Samotné aplikace se to netýká. Pokud probíhala aktualizace, dokončí se, nebo se vše vrátí do předchozího stavu, jakmile služba znovu poběží.
+problem-engine-unreachable-do = Chvíli počkejte. Pokud to trvá, zjistěte na serveru, zda služba běží (obnova status).
 
 problem-bad-request = To nelze provést.
 problem-bad-request-state = Nic se nezměnilo.

@@ -9,8 +9,8 @@ front-starting-heading = { $name } is starting
 front-starting-heading-nameless = The application is starting
 front-starting-text = It will be ready in a moment.
 
-front-unreachable-heading = { $name } is not answering
-front-unreachable-heading-nameless = The application is not answering
+front-unreachable-heading = { $name } is not responding
+front-unreachable-heading-nameless = The application is not responding
 front-unreachable-text = It may be starting again. If this lasts for more than a few minutes, please tell your administrator.
 
 front-reloads = This page reloads by itself. There is nothing you need to do.

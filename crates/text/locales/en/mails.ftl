@@ -1,18 +1,18 @@
 # Area: mails. What is in the mails, and what is said about mails and imports of users.
 
 mail-header = { $product }
-mail-footer = This message was sent by the Administration Centre. You need not answer it.
+mail-footer = This message was sent by the Administration Centre. There is no need to reply.
 mail-link-progress = Follow the progress
 mail-link-updates = Open Updates in the Administration Centre
 mail-link-welcome = Open the download page
 
 # What each mail is called in lists. Keys: mail-kind-<kind, dashes for underscores>.
-mail-kind-update-started-group = Update started (status groups)
+mail-kind-update-started-group = Update started (chosen groups)
 mail-kind-update-started-everyone = Update started (everyone)
-mail-kind-update-completed-group = Update finished (status groups)
-mail-kind-update-completed-everyone = Update finished (everyone)
-mail-kind-update-failed-group = Update undone (status groups)
-mail-kind-update-undone-everyone = Update undone (everyone)
+mail-kind-update-completed-group = Update complete (chosen groups)
+mail-kind-update-completed-everyone = Update complete (everyone)
+mail-kind-update-failed-group = Update failed (chosen groups)
+mail-kind-update-undone-everyone = Update failed (everyone)
 mail-kind-test-mail = Test message
 mail-kind-report-to-support = Diagnostic report
 
@@ -20,7 +20,7 @@ mail-kind-report-to-support = Diagnostic report
 mail-update-started-group-subject = { $product }: the update to { $target } has started
 mail-update-started-group-title = The update to version { $target } has started
 mail-update-started-group-what = { $actor } has started the update of the server component of { $product } from version { $first } to version { $target }.
-mail-update-started-group-next = Nobody has to sign out. While the server changes over, requests wait for a moment; nothing that was saved is lost. If anything fails, the system is returned to the state before the update by itself. You will get another message when the update is finished or undone.
+mail-update-started-group-next = Nobody has to sign out. While the server moves to the new version, requests are held for a moment; nothing that was saved is lost. Should anything fail, the system returns to its previous state by itself. We will let you know the outcome in another message.
 
 mail-update-started-everyone-subject = { $product } is being updated to version { $target }
 mail-update-started-everyone-title = { $product } is being updated
@@ -30,7 +30,7 @@ mail-update-started-everyone-next = You can go on working. For a moment the prog
 mail-update-completed-group-subject = { $product } was updated to version { $target }
 mail-update-completed-group-title = The update to version { $target } is finished
 mail-update-completed-group-what = The server component of { $product } was updated from version { $first } to version { $target }. { $actor } started the update.
-mail-update-completed-group-held = Requests waited for { $held } while the server changed over.
+mail-update-completed-group-held = Requests were held for { $held } while the server moved to the new version.
 mail-update-completed-group-desktop = All users have been told how to get the matching Desktop version.
 
 mail-update-completed-everyone-subject = { $product } was updated to version { $target }
@@ -40,13 +40,13 @@ mail-update-completed-everyone-desktop = Now update { $product } Desktop on your
 mail-update-completed-everyone-page = If it does not offer it, or if you do not have the Desktop yet, download it from this page.
 mail-update-completed-everyone-ask = If it does not offer it, or if you do not have the Desktop yet, ask your administrator for the address of the download page.
 
-mail-update-failed-group-subject = { $product }: the update to { $to } failed and was undone
-mail-update-failed-group-title = The update to version { $to } failed and was undone
-mail-update-failed-group-what = The update of the server component of { $product } from version { $from } to version { $to }, started by { $actor }, was not finished. { $product } runs in version { $from } and can be used.
+mail-update-failed-group-subject = { $product }: the update to { $to } failed, everything is in its previous state
+mail-update-failed-group-title = The update to version { $to } failed, everything is in its previous state
+mail-update-failed-group-what = The update of the server component of { $product } from version { $from } to version { $to }, started by { $actor }, was not completed. The server is running version { $from } and can be used normally.
 mail-update-failed-group-happened = What happened
 mail-update-failed-group-state = The state of your data
 mail-update-failed-group-partial = The versions before { $to } on the way to { $target } were installed successfully and stay installed.
-mail-update-failed-group-do = What to do now
+mail-update-failed-group-do = What to do
 mail-update-failed-group-code = For technical support: { $code }
 
 mail-update-undone-everyone-subject = { $product }: the update was not finished
@@ -57,11 +57,11 @@ mail-update-undone-everyone-partial = { $product } was updated from version { $f
 
 mail-test-mail-subject = { $product }: test message
 mail-test-mail-title = It works
-mail-test-mail-what = This is a test message from the Administration Centre of { $product }. When you read it, messages about updates can be delivered.
+mail-test-mail-what = This is a test message from the Administration Centre of { $product }. If you can read it, delivery of messages about updates works.
 
 mail-report-to-support-subject = { $product } { $installed }: diagnostic report
 mail-report-to-support-title = Diagnostic report
-mail-report-to-support-who = { $name } ({ $email }) sends you this report. Your answer will go there.
+mail-report-to-support-who = { $name } ({ $email }) sends you this report. Your reply will go to that address.
 mail-report-to-support-versions = { $product } { $installed }, Obnova { $obnova }
 mail-report-to-support-update = It is about the update from version { $from } to version { $to }.
 mail-report-to-support-attached = The report is attached as JSON.
