@@ -1,7 +1,8 @@
 //! A form that was sent: its fields, read only after its token against forgery was compared with the session's.
 
-use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, header};
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::app::Centre;
 use crate::error::Failure;
@@ -18,6 +19,16 @@ const MAX_FORM: usize = 1 << 20;
 pub struct Fields(Vec<(String, String)>);
 
 impl Fields {
+    /// Reads a form that is not too large.
+    async fn read(mut request: Request) -> Result<Fields, Failure> {
+        DefaultBodyLimit::max(MAX_FORM).apply(&mut request);
+        match Bytes::from_request(request, &()).await {
+            Ok(body) => Ok(Fields::parse(&body)),
+            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Failure::TooLarge),
+            Err(error) => Err(Failure::Malformed(error.body_text())),
+        }
+    }
+
     /// Parses a form's body.
     pub fn parse(body: &[u8]) -> Fields {
         Fields(url::form_urlencoded::parse(body).into_owned().collect())
@@ -79,10 +90,7 @@ impl FromRequest<Centre> for Posted {
             .cloned()
             .ok_or(Failure::Forbidden)?;
         let token = header_token(request.headers());
-        let body = axum::body::to_bytes(request.into_body(), MAX_FORM)
-            .await
-            .map_err(|error| Failure::Malformed(error.to_string()))?;
-        let fields = Fields::parse(&body);
+        let fields = Fields::read(request).await?;
         let token = token.unwrap_or_else(|| fields.raw(TOKEN_FIELD).to_owned());
         if session.confirms(&token) {
             Ok(Posted { session, fields })
@@ -115,9 +123,6 @@ impl FromRequest<Centre> for Open {
         if !is_form {
             return Err(Failure::Malformed("not a form".into()));
         }
-        let body = axum::body::to_bytes(request.into_body(), MAX_FORM)
-            .await
-            .map_err(|error| Failure::Malformed(error.to_string()))?;
-        Ok(Open(Fields::parse(&body)))
+        Ok(Open(Fields::read(request).await?))
     }
 }

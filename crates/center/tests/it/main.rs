@@ -3,6 +3,7 @@
 mod browser;
 mod centre;
 mod engine;
+mod hostile;
 mod pages;
 mod security;
 mod texts;
