@@ -4,4 +4,5 @@
 pub mod browser;
 pub mod fingerprint;
 pub mod load;
+pub mod postgres;
 pub mod sink;

@@ -18,12 +18,11 @@ pub async fn dump(url: &str, out: &mut impl Write) -> Result<()> {
 
 async fn write_all(database: &Database, out: &mut impl Write) -> Result<()> {
     // One transaction, so that all tables are of the same moment.
-    let mut transaction = database.write.begin().await?;
-    let schema = sqlx::query(
-        "SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite_%' ORDER BY type, name",
-    )
-    .fetch_all(&mut *transaction)
-    .await?;
+    let begin = database.dialect.begin_snapshot();
+    let mut transaction = database.write.begin_with(begin).await?;
+    let schema = sqlx::query(database.dialect.schema())
+        .fetch_all(&mut *transaction)
+        .await?;
     let mut tables = Vec::new();
     for row in &schema {
         let (kind, name): (String, String) = (row.try_get(0)?, row.try_get(1)?);

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use serde_json::Value;
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Any, Transaction};
 
 use crate::database::{Database, Record, record, statement};
 use crate::store::Refusal;
@@ -67,11 +67,7 @@ impl Layout {
 
     /// Moves and rewrites all files, and changes the rows in the caller's transaction. Doing it again after an
     /// interruption ends the same.
-    pub async fn apply(
-        &self,
-        transaction: &mut Transaction<'_, Sqlite>,
-        files: &Path,
-    ) -> Result<()> {
+    pub async fn apply(&self, transaction: &mut Transaction<'_, Any>, files: &Path) -> Result<()> {
         let sql = "SELECT id, file_name, path, created_at FROM attachment ORDER BY id";
         let rows = sqlx::query(sql).fetch_all(&mut **transaction).await?;
         for row in &rows {

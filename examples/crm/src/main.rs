@@ -5,6 +5,7 @@
 
 mod assemble;
 mod database;
+mod dialect;
 mod dump;
 mod entity;
 mod letters;
@@ -57,7 +58,7 @@ enum Command {
     },
     /// Write everything in the database as text: the schema, then every row in a fixed order
     Dump {
-        /// The database, such as sqlite:///var/lib/crm/crm.db
+        /// The database, such as sqlite:///var/lib/crm/crm.db or postgres://crm@127.0.0.1/crm
         #[arg(long)]
         database: String,
     },
@@ -71,7 +72,8 @@ pub struct Place {
     /// The release's tree
     #[arg(long)]
     pub tree: PathBuf,
-    /// The database, such as sqlite:///var/lib/crm/crm.db
+    /// The database, such as sqlite:///var/lib/crm/crm.db or postgres://crm@127.0.0.1/crm; a password is taken from
+    /// PGPASSWORD or PGPASSFILE
     #[arg(long)]
     pub database: String,
     /// The directory of the data files (attachments)

@@ -9,10 +9,11 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, anyhow, bail};
 use sha2::{Digest, Sha256};
-use sqlx::{AssertSqlSafe, Row, Sqlite, Transaction};
+use sqlx::{Any, AssertSqlSafe, Row, Transaction};
 
 use crate::Place;
-use crate::database::{Database, localise};
+use crate::database::Database;
+use crate::dialect::Dialect;
 use crate::letters::Layout;
 use crate::tree::{self, Tree};
 
@@ -105,7 +106,7 @@ async fn missing(tree: &Tree, database: &Database) -> Result<Vec<Migration>> {
         applied.insert(row.try_get::<String, _>(0)?, row.try_get::<String, _>(1)?);
     }
     let mut missing = Vec::new();
-    for migration in load(&tree.path.join("migrations"))? {
+    for migration in load(&tree.path.join("migrations"), database.dialect)? {
         match applied.remove(&migration.id) {
             None => missing.push(migration),
             Some(checksum) if checksum == migration.checksum => {}
@@ -124,20 +125,20 @@ async fn missing(tree: &Tree, database: &Database) -> Result<Vec<Migration>> {
     }
 }
 
-fn load(directory: &Path) -> Result<Vec<Migration>> {
+fn load(directory: &Path, dialect: Dialect) -> Result<Vec<Migration>> {
     let mut paths = tree::files(directory, "sql")?;
     paths.extend(tree::files(directory, "toml")?);
     paths.sort();
-    paths.iter().map(|path| load_one(path)).collect()
+    paths.iter().map(|path| load_one(path, dialect)).collect()
 }
 
-fn load_one(path: &Path) -> Result<Migration> {
+fn load_one(path: &Path, dialect: Dialect) -> Result<Migration> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let id = name.split('.').next().unwrap_or_default().to_owned();
     let text = tree::read(path)?;
     let checksum = hex::encode(Sha256::digest(text.as_bytes()));
     let work = if name.ends_with(".sql") {
-        Work::Sql(localise(&text))
+        Work::Sql(dialect.localise(&text))
     } else {
         Work::Files(tree::parse(path)?)
     };
@@ -165,7 +166,7 @@ async fn apply(
 }
 
 async fn note(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Transaction<'_, Any>,
     migration: &Migration,
     started: Instant,
 ) -> Result<()> {

@@ -21,10 +21,10 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use serde_json::Value;
-use sqlx::{Sqlite, Transaction};
+use sqlx::{Any, AssertSqlSafe, Transaction};
 
 use crate::Place;
-use crate::database::{Database, Record, statement};
+use crate::database::{Database, Parameters, Record, statement};
 use crate::entity::Entity;
 use crate::migrate;
 use crate::report::today;
@@ -120,8 +120,9 @@ async fn fill(tree: &Tree, database: &Database, files: &Path, size: &Size) -> Re
     counts.insert("user", users.len());
     insert(&mut transaction, "app_user", users).await?;
     transaction.commit().await?;
-    // Fresh statistics, as a database in use has them.
-    sqlx::query("ANALYZE").execute(&database.write).await?;
+    for name in tree.entities.keys().map(String::as_str).chain(["app_user"]) {
+        settle(database, name).await?;
+    }
     for (name, count) in counts {
         println!("{name}: {count}");
     }
@@ -141,30 +142,41 @@ fn adapt(entity: &Entity, rows: Vec<Record>) -> Vec<Record> {
 
 /// Adds rows that all have the same columns.
 async fn insert(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Transaction<'_, Any>,
     table: &str,
     rows: Vec<Record>,
 ) -> Result<()> {
     for chunk in rows.chunks(ROWS_AT_ONCE) {
         let Some(first) = chunk.first() else { continue };
         let columns: Vec<&str> = first.keys().map(String::as_str).collect();
-        let width = columns.len();
-        let place = |row: usize, column: usize| format!("${}", row * width + column + 1);
-        let tuple = |row: usize| {
-            let places: Vec<String> = (0..width).map(|column| place(row, column)).collect();
+        let mut parameters = Parameters::default();
+        let mut tuple = |row: &Record| {
+            let values = row.values().cloned();
+            let places: Vec<String> = values.map(|value| parameters.place(value)).collect();
             format!("({})", places.join(", "))
         };
-        let tuples: Vec<String> = (0..chunk.len()).map(tuple).collect();
+        let tuples: Vec<String> = chunk.iter().map(&mut tuple).collect();
         let sql = format!(
             "INSERT INTO {table} ({}) VALUES {}",
             columns.join(", "),
             tuples.join(", ")
         );
-        let values: Vec<Value> = chunk.iter().flat_map(|row| row.values().cloned()).collect();
-        statement(sql, &values)
+        statement(sql, &parameters.0)
             .execute(&mut **transaction)
             .await
             .with_context(|| format!("filling {table}"))?;
+    }
+    Ok(())
+}
+
+/// Brings a filled table to what one in use is like: the next key is a new one, and statistics are fresh.
+async fn settle(database: &Database, table: &str) -> Result<()> {
+    let keys = database.dialect.continue_keys(table);
+    let statistics = Some(format!("ANALYZE {table}"));
+    for sql in [keys, statistics].into_iter().flatten() {
+        sqlx::query(AssertSqlSafe(sql))
+            .execute(&database.write)
+            .await?;
     }
     Ok(())
 }

@@ -3,9 +3,9 @@
 use anyhow::{Context, Result};
 use serde::Serialize;
 use serde_json::Value;
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Any, Row, Transaction};
 
-use crate::database::{Database, Record, record, rows, statement};
+use crate::database::{Database, Parameters, Record, record, rows, statement};
 use crate::entity::{Entity, Kind};
 use crate::spelling::fold;
 use crate::tree::Tree;
@@ -62,9 +62,9 @@ pub async fn list(
     selection: &Selection,
 ) -> Result<Listing> {
     let per_page = selection.per_page.clamp(1, MOST_PER_PAGE);
-    let (condition, mut values) = condition(entity, selection);
+    let (condition, mut parameters) = condition(entity, selection);
     let count = format!("SELECT count(*) FROM {} t WHERE {condition}", entity.name);
-    let total: i64 = statement(count, &values)
+    let total: i64 = statement(count, &parameters.0)
         .fetch_one(&database.read)
         .await?
         .try_get(0)?;
@@ -72,16 +72,15 @@ pub async fn list(
     let pages = pages.max(1);
     let page = selection.page.clamp(1, pages);
     // The page's ids come from the index alone; only then are the rows and what they refer to looked up.
-    let (limit, offset) = (values.len() + 1, values.len() + 2);
+    let limit = parameters.place(per_page.into());
+    let offset = parameters.place(((page - 1) * per_page).into());
     let sql = format!(
-        "{select} WHERE t.id IN (SELECT t.id FROM {table} t WHERE {condition} ORDER BY {order} LIMIT ${limit} OFFSET ${offset}) ORDER BY {order}",
+        "{select} WHERE t.id IN (SELECT t.id FROM {table} t WHERE {condition} ORDER BY {order} LIMIT {limit} OFFSET {offset}) ORDER BY {order}",
         select = select(tree, entity),
         table = entity.name,
         order = entity.order_by,
     );
-    values.push(per_page.into());
-    values.push(((page - 1) * per_page).into());
-    let items = rows(&database.read, sql, &values).await?;
+    let items = rows(&database.read, sql, &parameters.0).await?;
     Ok(Listing {
         items,
         total,
@@ -110,17 +109,21 @@ pub async fn insert(database: &Database, entity: &Entity, mut new: Record) -> Re
     entity.compute(&mut new);
     stamp(&mut new, "created_at");
     stamp(&mut new, "updated_at");
-    let columns: Vec<&str> = new.keys().map(String::as_str).collect();
-    let places: Vec<String> = (1..=columns.len()).map(|n| format!("${n}")).collect();
+    let mut parameters = Parameters::default();
+    let (columns, places): (Vec<String>, Vec<String>) = new
+        .into_iter()
+        .map(|(column, value)| (column, parameters.place(value)))
+        .unzip();
     let sql = format!(
         "INSERT INTO {} ({}) VALUES ({}) RETURNING id",
         entity.name,
         columns.join(", "),
         places.join(", ")
     );
-    let values: Vec<Value> = new.values().cloned().collect();
     let mut transaction = database.write.begin().await?;
-    let row = statement(sql, &values).fetch_one(&mut *transaction).await?;
+    let row = statement(sql, &parameters.0)
+        .fetch_one(&mut *transaction)
+        .await?;
     let id = row.try_get(0)?;
     after_write(&mut transaction, entity, id).await?;
     transaction.commit().await?;
@@ -144,20 +147,20 @@ pub async fn update(
     whole.remove("id");
     entity.compute(&mut whole);
     stamp(&mut whole, "updated_at");
+    let mut parameters = Parameters::default();
     let assignments: Vec<String> = whole
-        .keys()
-        .enumerate()
-        .map(|(index, column)| format!("{column} = ${}", index + 1))
+        .into_iter()
+        .map(|(column, value)| format!("{column} = {}", parameters.place(value)))
         .collect();
     let sql = format!(
-        "UPDATE {} SET {} WHERE id = ${}",
+        "UPDATE {} SET {} WHERE id = {}",
         entity.name,
         assignments.join(", "),
-        assignments.len() + 1
+        parameters.place(id.into())
     );
-    let mut values: Vec<Value> = whole.values().cloned().collect();
-    values.push(id.into());
-    statement(sql, &values).execute(&mut *transaction).await?;
+    statement(sql, &parameters.0)
+        .execute(&mut *transaction)
+        .await?;
     after_write(&mut transaction, entity, id).await?;
     transaction.commit().await?;
     Ok(())
@@ -203,19 +206,18 @@ pub fn select(tree: &Tree, entity: &Entity) -> String {
     )
 }
 
-fn condition(entity: &Entity, selection: &Selection) -> (String, Vec<Value>) {
+fn condition(entity: &Entity, selection: &Selection) -> (String, Parameters) {
     let mut parts = vec!["1 = 1".to_owned()];
-    let mut values = Vec::new();
+    let mut parameters = Parameters::default();
     let searchable = entity.field("search_text").is_some();
     for word in selection.words.split_whitespace().filter(|_| searchable) {
-        values.push(format!("%{}%", escaped(&fold(word))).into());
-        parts.push(format!("t.search_text LIKE ${} ESCAPE '\\'", values.len()));
+        let pattern = parameters.place(format!("%{}%", escaped(&fold(word))).into());
+        parts.push(format!("t.search_text LIKE {pattern} ESCAPE '\\'"));
     }
     for (name, value) in &selection.filters {
-        values.push(value.clone());
-        parts.push(format!("t.{name} = ${}", values.len()));
+        parts.push(format!("t.{name} = {}", parameters.place(value.clone())));
     }
-    (parts.join(" AND "), values)
+    (parts.join(" AND "), parameters)
 }
 
 fn escaped(word: &str) -> String {
@@ -230,7 +232,7 @@ fn stamp(record: &mut Record, column: &str) {
 }
 
 async fn after_write(
-    transaction: &mut Transaction<'_, Sqlite>,
+    transaction: &mut Transaction<'_, Any>,
     entity: &Entity,
     id: i64,
 ) -> Result<(), Refusal> {

@@ -9,6 +9,8 @@ use reqwest::{Client, Response, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::database;
+
 /// Contacts in tests: enough for duplicates of each sort.
 pub const CONTACTS: usize = 2_000;
 
@@ -52,13 +54,18 @@ pub fn told(output: &Output) -> String {
 /// A database and data files.
 pub struct Installation {
     directory: TempDir,
+    database: String,
 }
 
 impl Installation {
     /// An empty one of this version.
     pub fn empty(version: &str) -> Self {
         let directory = TempDir::new().expect("a scratch directory");
-        let installation = Self { directory };
+        let database = database::make(directory.path());
+        let installation = Self {
+            directory,
+            database,
+        };
         installation.must(version, &["migrate"]);
         installation
     }
@@ -90,7 +97,8 @@ impl Installation {
     /// Everything in the database as text, without the times of migrations.
     pub fn dump(&self) -> String {
         let output = Command::new(env!("CARGO_BIN_EXE_crm"))
-            .args(["dump", "--database", &self.database()])
+            .args(["dump", "--database", &self.database])
+            .envs(database::environment())
             .output()
             .expect("crm starts");
         assert!(output.status.success(), "{}", told(&output));
@@ -139,20 +147,14 @@ impl Installation {
         let mut command = Command::new(tree.join("bin/crm"));
         command
             .args(arguments)
-            .args(["--database", &self.database()])
+            .args(["--database", &self.database])
             .arg("--files")
             .arg(self.directory.path().join("files"))
             .arg("--tree")
             .arg(tree)
+            .envs(database::environment())
             .env("RUST_LOG", "error");
         command
-    }
-
-    fn database(&self) -> String {
-        format!(
-            "sqlite://{}",
-            self.directory.path().join("crm.db").display()
-        )
     }
 }
 

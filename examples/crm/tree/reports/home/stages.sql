@@ -1,3 +1,3 @@
-SELECT stage, count(*) AS deals, sum(amount) AS amount
+SELECT stage, count(*) AS deals, CAST(sum(amount) AS BIGINT) AS amount
 FROM deal
 GROUP BY stage

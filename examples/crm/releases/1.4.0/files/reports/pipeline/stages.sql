@@ -1,4 +1,4 @@
-SELECT stage, count(*) AS deals, sum(amount) AS amount, sum(amount * probability / 100) AS weighted
+SELECT stage, count(*) AS deals, CAST(sum(amount) AS BIGINT) AS amount, CAST(sum(amount * probability / 100) AS BIGINT) AS weighted
 FROM deal
 WHERE stage NOT IN ('won', 'lost')
 GROUP BY stage

@@ -1,0 +1,251 @@
+//! A PostgreSQL server of its own for a test: made from nothing in a temporary directory, and gone with it, or with the
+//! process that made it if that is killed or keeps it in a static.
+
+use std::ffi::OsStr;
+use std::io::Write;
+use std::net::TcpListener;
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+
+/// Where Debian puts the programs of each major version.
+const DEBIAN: &str = "/usr/lib/postgresql";
+/// How long a start or a stop may take.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The account that a server runs as when the test runs as root, which PostgreSQL refuses.
+const NOBODY: u32 = 65534;
+
+/// A running server, the superuser of which is `postgres`. Over its socket everybody is let in; over TCP with a password.
+#[derive(Debug)]
+pub struct Postgres {
+    directory: tempfile::TempDir,
+    port: u16,
+    server: Child,
+    watcher: Child,
+}
+
+/// Waits until its standard input ends, which is when this process does, however that comes about.
+const WATCH: &str = r#"
+read -r end
+kill -QUIT "$1"
+while kill -0 "$1" 2>/dev/null; do sleep 0.05; done
+rm -rf "$2"
+"#;
+
+impl Postgres {
+    /// Makes a cluster and starts its server.
+    ///
+    /// # Errors
+    /// PostgreSQL is not installed, with what to install, or does not start, with what it said.
+    pub fn start() -> Result<Postgres> {
+        let directory = tempfile::Builder::new().prefix("postgres-").tempdir()?;
+        let data = directory.path().join("data");
+        let log = directory.path().join("log");
+        std::fs::create_dir(&data)?;
+        let as_root = rustix::process::geteuid().is_root();
+        if as_root {
+            std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755))?;
+            for path in [directory.path(), &data] {
+                chown(path, Some(NOBODY), Some(NOBODY))?;
+            }
+        }
+        let run = |name: &str| -> Result<Command> {
+            let mut command = Command::new(tool(name)?);
+            if as_root {
+                command.uid(NOBODY).gid(NOBODY);
+            }
+            command
+                .current_dir(directory.path())
+                .env_remove("PGDATA")
+                .stdin(Stdio::null());
+            Ok(command)
+        };
+        let made = run("initdb")?
+            .args(["--auth-local=trust", "--auth-host=scram-sha-256"])
+            .args(["--username=postgres", "--encoding=UTF8", "--locale=C.UTF-8"])
+            .args(["--no-sync", "--pgdata"])
+            .arg(&data)
+            .output()?;
+        ensure!(
+            made.status.success(),
+            "initdb: {}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let output = std::fs::File::create(&log)?;
+        let server = run("postgres")?
+            .arg("-D")
+            .arg(&data)
+            .arg("-k")
+            .arg(directory.path())
+            .args(["-p", &port.to_string(), "-h", "127.0.0.1"])
+            // Nothing of it outlives the test.
+            .args(["-c", "fsync=off", "-c", "shared_buffers=32MB"])
+            .stdout(output.try_clone()?)
+            .stderr(output)
+            // Ctrl-C in a terminal is for those who use it; it is stopped after them.
+            .process_group(0)
+            .spawn()?;
+        let watcher = Command::new("sh")
+            .args(["-c", WATCH, "watcher", &server.id().to_string()])
+            .arg(directory.path())
+            .stdin(Stdio::piped())
+            .process_group(0)
+            .spawn()?;
+        let mut postgres = Postgres {
+            directory,
+            port,
+            server,
+            watcher,
+        };
+        postgres.wait_until_ready(&log)?;
+        Ok(postgres)
+    }
+
+    /// The directory of its Unix socket.
+    pub fn socket(&self) -> &Path {
+        self.directory.path()
+    }
+
+    /// Its port, of the socket and on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The address of a database over the socket. `database` as it stands in addresses (percent-encoded).
+    pub fn url(&self, user: &str, database: &str) -> String {
+        let socket = self.socket().display().to_string().replace('/', "%2F");
+        format!("postgres://{user}@{socket}:{}/{database}", self.port)
+    }
+
+    /// A client program that is told where the server is, and that it is `user` who asks.
+    ///
+    /// # Errors
+    /// It is not installed.
+    pub fn client(&self, name: &str, user: &str) -> Result<Command> {
+        let mut command = Command::new(tool(name)?);
+        command
+            .env("PGHOST", self.socket())
+            .env("PGPORT", self.port.to_string())
+            .env("PGUSER", user)
+            .stdin(Stdio::null());
+        Ok(command)
+    }
+
+    /// Runs SQL in a database, each statement for itself, and returns what it answers, without headings.
+    ///
+    /// # Errors
+    /// One of the statements fails.
+    pub fn sql(&self, user: &str, database: &str, sql: &str) -> Result<String> {
+        let mut child = self
+            .client("psql", user)?
+            .args(["--no-psqlrc", "--quiet", "--tuples-only", "--no-align"])
+            .args(["--set=ON_ERROR_STOP=1", "--file=-"])
+            .env("PGDATABASE", database)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut input = child.stdin.take().context("no standard input")?;
+        input.write_all(sql.as_bytes())?;
+        drop(input);
+        output(child.wait_with_output()?, sql)
+    }
+
+    /// Everything that a database and its cluster hold, as `pg_dump` and `pg_dumpall` write it, without their random keys.
+    ///
+    /// # Errors
+    /// It cannot be dumped.
+    pub fn dump(&self, database: &str) -> Result<String> {
+        let globals = self
+            .client("pg_dumpall", "postgres")?
+            .args(["--globals-only"])
+            .output()?;
+        let dump = self
+            .client("pg_dump", "postgres")?
+            .args(["--format=plain", "--create"])
+            .env("PGDATABASE", database)
+            .output()?;
+        let text = output(globals, "pg_dumpall")? + output(dump, "pg_dump")?.as_str();
+        let lines = text
+            .lines()
+            .filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"));
+        Ok(lines.collect::<Vec<_>>().join("\n"))
+    }
+
+    fn wait_until_ready(&mut self, log: &Path) -> Result<()> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let ready = self.client("pg_isready", "postgres")?.arg("-q").status()?;
+            if ready.success() {
+                return Ok(());
+            }
+            let ended = self.server.try_wait()?.is_some();
+            if ended || Instant::now() > until {
+                bail!(
+                    "the server does not start: {}",
+                    std::fs::read_to_string(log)?
+                );
+            }
+            sleep(Duration::from_millis(50));
+        }
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        let _ = self.watcher.kill();
+        let _ = self.watcher.wait();
+        let pid = rustix::process::Pid::from_child(&self.server);
+        // Immediate shutdown: nothing of it is needed any more.
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::QUIT);
+        let _ = self.server.wait();
+    }
+}
+
+/// One of PostgreSQL's programs: in `PATH`, or where Debian puts them.
+///
+/// # Errors
+/// It is not there, with what to install.
+pub fn tool(name: &str) -> Result<PathBuf> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut versions: Vec<PathBuf> = std::fs::read_dir(DEBIAN)
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin")))
+        .collect();
+    // Debian's own `psql` and `pg_dump` in PATH choose among versions; the newest version's are the thing itself.
+    versions.sort_by_key(|directory| std::cmp::Reverse(major(directory)));
+    versions
+        .into_iter()
+        .chain(std::env::split_paths(&path))
+        .map(|directory| directory.join(name))
+        .find(|program| program.is_file())
+        .with_context(|| {
+            format!("PostgreSQL's {name} is needed: install the Debian package `postgresql`")
+        })
+}
+
+fn major(directory: &Path) -> u32 {
+    let version = directory.parent().and_then(Path::file_name);
+    version
+        .and_then(OsStr::to_str)
+        .and_then(|version| version.parse().ok())
+        .unwrap_or(0)
+}
+
+fn output(output: std::process::Output, what: &str) -> Result<String> {
+    ensure!(
+        output.status.success(),
+        "{what}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8_lossy(&output.stdout)
+        .trim_end()
+        .to_owned())
+}
