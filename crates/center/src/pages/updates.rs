@@ -33,6 +33,8 @@ const NEWS: u64 = 24 * 60 * 60 * 1000;
 struct Updates {
     page: Page,
     t: &'static Text,
+    /// The page looks for news by itself; without script it does so by being opened once more.
+    checking: bool,
     offer: String,
     verdict: Option<Verdict>,
 }
@@ -151,6 +153,7 @@ pub async fn show(
     };
     html(&Updates {
         t,
+        checking: query.check.is_none(),
         offer,
         verdict,
         page,

@@ -161,3 +161,61 @@ async fn a_failure_is_told_in_a_window_that_survives_a_reload() {
         .unwrap();
     browser.close().await.unwrap();
 }
+
+#[tokio::test]
+async fn without_script_an_update_is_found_installed_and_followed_to_its_end() {
+    let centre = Centre::start().await;
+    centre
+        .engine()
+        .change(|facts| facts.pace = Duration::from_millis(600));
+    centre.signed_in().await;
+    let browser = Browser::start(BrowserOptions::default()).await.unwrap();
+    let no_scripts = serde_json::json!({ "value": true });
+    browser
+        .devtools("Emulation.setScriptExecutionDisabled", no_scripts)
+        .await
+        .unwrap();
+    browser.goto(centre.url("/sign-in")).await.unwrap();
+    fill(&browser, "email", EMAIL).await;
+    fill(&browser, "password", PASSWORD).await;
+    click(&browser, "form[action='/sign-in'] button").await;
+    browser
+        .wait_for_text("Version 1.1.0 is available.")
+        .await
+        .unwrap();
+    click(&browser, "a.button.main").await;
+    browser
+        .wait_for_text("Install version 1.1.0?")
+        .await
+        .unwrap();
+    click(&browser, "form[action='/updates/install'] button").await;
+    browser
+        .wait_for_text("Installing version 1.1.0")
+        .await
+        .unwrap();
+    browser
+        .wait_for_text("The installation is complete")
+        .await
+        .unwrap();
+    let top = browser.find(By::Id("verdict")).await.unwrap();
+    let offer = browser.find(By::Id("offer")).await.unwrap();
+    assert!(top.rect().await.unwrap().y < offer.rect().await.unwrap().y);
+    click(&browser, "#verdict form button").await;
+    browser
+        .wait_for_text("You have the latest version.")
+        .await
+        .unwrap();
+    let said = browser.console().await.unwrap();
+    assert!(said.is_empty(), "{said:?}");
+    browser.close().await.unwrap();
+}
+
+async fn fill(browser: &Browser, id: &str, text: &str) {
+    let field = browser.find(By::Id(id)).await.unwrap();
+    field.send_keys(text).await.unwrap();
+}
+
+async fn click(browser: &Browser, selector: &str) {
+    let element = browser.find(By::Css(selector)).await.unwrap();
+    element.click().await.unwrap();
+}
