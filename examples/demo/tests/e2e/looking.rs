@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use serde_json::json;
 
 use crate::person::Person;
 
@@ -12,11 +13,13 @@ const DESK: (u32, u32) = (1280, 800);
 
 /// What wide content that does not scroll by itself makes wider than the window, if anything.
 const TOO_WIDE: &str = "
+    // A phone makes its window as wide as the page, so the window's own width says nothing.
+    const [most] = arguments;
     const page = document.scrollingElement;
-    if (page.scrollWidth <= window.innerWidth) return '';
+    if (page.scrollWidth <= most) return '';
     const wide = [...document.querySelectorAll('body *')].filter(element =>
-        element.getBoundingClientRect().right > window.innerWidth + 1);
-    return `${page.scrollWidth} > ${window.innerWidth}: ` + wide.slice(0, 3).map(e => e.outerHTML.slice(0, 200)).join('\\n');
+        element.getBoundingClientRect().right > most + 1);
+    return `${page.scrollWidth}: ` + wide.slice(0, 3).map(e => e.outerHTML.slice(0, 200)).join('\\n');
 ";
 
 /// How much was looked at.
@@ -54,10 +57,7 @@ impl Person {
         self.browser.set_dark(false).await?;
         dark.context("when dark")?;
         self.browser.set_size(PHONE.0, PHONE.1).await?;
-        let too_wide = self.browser.execute(TOO_WIDE, Vec::new()).await;
-        if std::env::var_os("OBNOVA_PHONE").is_some() {
-            self.takes_picture(&format!("phone-{name}")).await?;
-        }
+        let too_wide = self.browser.execute(TOO_WIDE, vec![json!(PHONE.0)]).await;
         self.browser.set_size(DESK.0, DESK.1).await?;
         let too_wide = too_wide?;
         let too_wide = too_wide.json().as_str().unwrap_or("?");

@@ -1,0 +1,264 @@
+//! The roles of a real installation are killed while it is updated and used: no acknowledged write is lost, nobody is told
+//! twice or never, nothing is left over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use obnova_demo::admin::Admin;
+use obnova_demo::tour::set_up;
+use obnova_demo::world::World;
+use obnova_engine::api::{Answer, Outcome, Phase, Request};
+use obnova_testkit::load::{Asked, Load};
+use rustix::process::{Pid, Signal, kill_process};
+
+const CONTACTS: usize = 2_000;
+const RATE: u32 = 100;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Processes of this installation, with their command lines.
+fn processes(state_dir: &Path) -> Result<Vec<(Pid, String)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc")? {
+        let entry = entry?;
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        let number = entry.file_name().to_string_lossy().parse::<i32>();
+        if let (Ok(number), true) = (number, line.contains(&*state_dir.to_string_lossy()))
+            && let Some(pid) = Pid::from_raw(number)
+        {
+            found.push((pid, line));
+        }
+    }
+    Ok(found)
+}
+
+/// Kills a role, or `up` itself.
+fn kill(state_dir: &Path, role: &str) -> Result<()> {
+    let word = format!(" {role} ");
+    let all = processes(state_dir)?;
+    let it = all
+        .iter()
+        .find(|(_, line)| format!("{line} ").contains(&word));
+    let (pid, _) = it.with_context(|| format!("no {role} among {all:?}"))?;
+    Ok(kill_process(*pid, Signal::KILL)?)
+}
+
+async fn install(world: &World, version: &str) -> Result<u64> {
+    world.vendor.publish(version)?;
+    world.state(Request::Check).await?;
+    let request = Request::Install {
+        version: Some(version.parse()?),
+        actor: "test".to_owned(),
+        insist: true,
+    };
+    match world.engine().call(&request).await {
+        Ok(Answer::Started { update }) => Ok(update),
+        other => anyhow::bail!("it was not started: {other:?}"),
+    }
+}
+
+/// Waits until this step runs or is over.
+async fn until_step(world: &World, name: &str) -> Result<()> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let state = world.state(Request::State).await?;
+        let (Phase::Updating(running) | Phase::RollingBack(running)) = state.phase else {
+            return Ok(());
+        };
+        let step = running.steps.iter().find(|step| step.step == name);
+        if step.is_some_and(|step| step.status != obnova_engine::api::StepStatus::Waiting) {
+            return Ok(());
+        }
+        ensure!(Instant::now() < until, "{name} does not begin");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn up_killed_during_an_update_and_started_again_leaves_one_whole_installation() -> Result<()>
+{
+    let folder = tempfile::tempdir()?;
+    let mut world = World::make(folder.path(), CONTACTS)?;
+    world.start().await?;
+    let before = world.fingerprints().await?;
+    for step in ["download", "stop", "migrate", "start", "verify"] {
+        let update = install(&world, "1.1.0").await?;
+        until_step(&world, step).await?;
+        kill(&world.state_dir, "up")?;
+        world.start().await?;
+        let ended = world.ended_update(update).await?;
+        let served = served(&world).await?;
+        println!(
+            "up killed in {step}: {:?}, it serves {served}",
+            ended.outcome
+        );
+        if ended.outcome == Outcome::Completed {
+            ensure!(served == "1.1.0", "it serves {served}");
+            break;
+        }
+        ensure!(served == "1.0.0", "it serves {served}");
+        for (was, is) in before.iter().zip(world.fingerprints().await?) {
+            was.expect_same(&is)?;
+        }
+    }
+    let roles = processes(&world.state_dir)?;
+    ensure!(roles.len() == 5, "up, three roles and the CRM: {roles:?}");
+    world.stop()?;
+    let left = processes(&world.state_dir)?;
+    ensure!(left.is_empty(), "still running: {left:?}");
+    Ok(())
+}
+
+async fn served(world: &World) -> Result<String> {
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match world.served_version().await {
+            Err(_) if Instant::now() < until => tokio::time::sleep(Duration::from_millis(50)).await,
+            served => return served,
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_front_killed_while_it_holds_loses_no_acknowledged_write() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut world = World::make(folder.path(), CONTACTS)?;
+    world.start().await?;
+    for (version, prefix, step) in [
+        ("1.1.0", "hold", "hold"),
+        ("1.2.0", "migrate", "migrate"),
+        ("1.3.0", "verify", "verify"),
+    ] {
+        let load = Load::new(
+            &format!("http://{}", world.front),
+            RATE,
+            move |shot| match shot.write {
+                false => Asked::get("/api/companies?page=1"),
+                true => {
+                    let reference = format!("{prefix}-{}", shot.number);
+                    let body = serde_json::json!({ "kind": "note", "subject": "Hrubě", "reference": reference });
+                    Asked::post("/api/activities", "application/json", body.to_string())
+                        .write(reference)
+                }
+            },
+        );
+        let update = async {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            let update = install(&world, version).await?;
+            until_step(&world, step).await?;
+            kill(&world.state_dir, "front")?;
+            let ended = world.ended_update(update).await?;
+            served(&world).await?;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            anyhow::Ok(ended.outcome)
+        };
+        let (done, finished) = tokio::sync::oneshot::channel();
+        let (outcome, seen) = tokio::join!(
+            async {
+                let outcome = update.await;
+                let _ = done.send(());
+                outcome
+            },
+            load.run_until(async { drop(finished.await) })
+        );
+        let (outcome, seen) = (outcome?, seen?);
+        let stored = references(&world, prefix).await?;
+        let wrong: Vec<&String> = seen
+            .acknowledged
+            .iter()
+            .filter(|reference| stored.get(*reference) != Some(&1))
+            .collect();
+        println!(
+            "front killed in {step} of {version}: {outcome:?}; {} sent, {} failed, {} writes acknowledged, {} of them not there once",
+            seen.sent,
+            seen.failed,
+            seen.acknowledged.len(),
+            wrong.len()
+        );
+        ensure!(wrong.is_empty(), "{wrong:?}");
+        ensure!(seen.acknowledged.len() > 50, "{seen}");
+        ensure!(
+            stored.values().all(|times| *times == 1),
+            "something is there twice"
+        );
+    }
+    world.stop()
+}
+
+async fn references(world: &World, prefix: &str) -> Result<BTreeMap<String, u32>> {
+    let url = format!(
+        "http://{}/api/activities/references?prefix={prefix}-",
+        world.front
+    );
+    let body: serde_json::Value = reqwest::get(url).await?.error_for_status()?.json().await?;
+    let list = body
+        .as_array()
+        .or_else(|| body["references"].as_array())
+        .context("a list of references")?;
+    let mut stored = BTreeMap::new();
+    for reference in list.iter().filter_map(serde_json::Value::as_str) {
+        *stored.entry(reference.to_owned()).or_default() += 1;
+    }
+    Ok(stored)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_centre_killed_again_and_again_tells_everybody_once() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut world = World::make(folder.path(), CONTACTS)?;
+    world.start().await?;
+    let admin = Admin::new(world.center, "cs")?;
+    let people = set_up(&world, &admin, "velmi tajne heslo 7").await?;
+    let update = install(&world, "1.1.0").await?;
+    for step in ["announce", "hold", "migrate", "release_traffic", "clean"] {
+        until_step(&world, step).await?;
+        // It may be just being started again.
+        let _ = kill(&world.state_dir, "center");
+        tokio::time::sleep(Duration::from_millis(150)).await;
+    }
+    let ended = world.ended_update(update).await?;
+    ensure!(ended.outcome == Outcome::Completed, "{ended:?}");
+    // While they are being sent, too.
+    for _ in 0..4 {
+        let sent = world.sink.messages().len();
+        let until = Instant::now() + Duration::from_secs(5);
+        while world.sink.messages().len() < sent + 3 && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let _ = kill(&world.state_dir, "center");
+    }
+    let mut quiet = (0, Instant::now());
+    while quiet.1.elapsed() < Duration::from_secs(20) {
+        let sent = world.sink.messages().len();
+        if sent != quiet.0 {
+            quiet = (sent, Instant::now());
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    let messages = world.sink.messages();
+    let mut told: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
+    for message in &messages {
+        for to in &message.to {
+            let key = (message.subject.clone(), to.clone());
+            told.entry(key)
+                .or_default()
+                .insert(message.message_id.clone());
+        }
+    }
+    let mut subjects: BTreeMap<&str, usize> = BTreeMap::new();
+    for ((subject, to), ids) in &told {
+        ensure!(ids.len() == 1, "{to} got “{subject}” as {ids:?}");
+        *subjects.entry(subject).or_default() += 1;
+    }
+    let ids: BTreeSet<&String> = messages.iter().map(|message| &message.message_id).collect();
+    println!(
+        "{people} people; {} mails sent, {} different ones; {subjects:?}",
+        messages.len(),
+        ids.len()
+    );
+    // Everybody at the beginning and at the end, in one of two languages; the group besides.
+    ensure!(told.len() >= 2 * people, "{} of {people} twice", told.len());
+    world.stop()
+}
