@@ -1,10 +1,10 @@
-//! The database: a pool of readers and one writer, and rows as JSON.
+//! The database: readers, writers, and rows as JSON.
 
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 use sqlx::any::{Any, AnyArguments, AnyPoolOptions, AnyRow, AnyTypeInfoKind};
 use sqlx::query::Query;
-use sqlx::{AnyPool, AssertSqlSafe, Column, Executor, Row, ValueRef};
+use sqlx::{AnyPool, AssertSqlSafe, Column, Executor, Row, Transaction, ValueRef};
 
 use crate::dialect::Dialect;
 
@@ -21,7 +21,7 @@ pub struct Database {
     pub dialect: Dialect,
     /// For statements that only read.
     pub read: AnyPool,
-    /// One connection: writers queue here instead of failing on each other's locks.
+    /// As many connections as may write at once; further writers queue here instead of failing on each other's locks.
     pub write: AnyPool,
 }
 
@@ -39,7 +39,7 @@ impl Database {
                     Box::pin(async move { connection.execute(greeting).await.map(drop) })
                 })
         };
-        let write = pool(1)
+        let write = pool(dialect.writers())
             .connect_with(options.clone())
             .await
             .with_context(|| format!("the database {url} cannot be opened"))?;
@@ -55,6 +55,17 @@ impl Database {
     pub async fn close(&self) {
         self.read.close().await;
         self.write.close().await;
+    }
+
+    /// Begins a transaction that is the only one to write into this table.
+    pub async fn begin_alone(&self, table: &str) -> sqlx::Result<Transaction<'static, Any>> {
+        let mut transaction = self.write.begin().await?;
+        if let Some(lock) = self.dialect.alone_in(table) {
+            sqlx::query(AssertSqlSafe(lock))
+                .execute(&mut *transaction)
+                .await?;
+        }
+        Ok(transaction)
     }
 
     /// Whether there is a table of this name.

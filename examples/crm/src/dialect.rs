@@ -90,6 +90,20 @@ impl Dialect {
         }
     }
 
+    /// Connections that write. SQLite has one writer; those of PostgreSQL share the waiting for the disk.
+    pub fn writers(self) -> u32 {
+        match self {
+            Self::Sqlite => 1,
+            Self::Postgres => 8,
+        }
+    }
+
+    /// Keeps other writers out of a table until the transaction ends, where there can be others.
+    pub fn alone_in(self, table: &str) -> Option<String> {
+        let sql = format!("LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE");
+        (self == Self::Postgres).then_some(sql)
+    }
+
     /// Begins a transaction that sees the whole database as of one moment.
     pub fn begin_snapshot(self) -> &'static str {
         match self {

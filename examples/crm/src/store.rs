@@ -120,7 +120,10 @@ pub async fn insert(database: &Database, entity: &Entity, mut new: Record) -> Re
         columns.join(", "),
         places.join(", ")
     );
-    let mut transaction = database.write.begin().await?;
+    let mut transaction = match entity.after_write.is_empty() {
+        true => database.write.begin().await?,
+        false => database.begin_alone(&entity.name).await?,
+    };
     let row = statement(sql, &parameters.0)
         .fetch_one(&mut *transaction)
         .await?;
@@ -137,7 +140,7 @@ pub async fn update(
     id: i64,
     changes: Record,
 ) -> Result<(), Refusal> {
-    let mut transaction = database.write.begin().await?;
+    let mut transaction = database.begin_alone(&entity.name).await?;
     let sql = format!("SELECT * FROM {} WHERE id = $1", entity.name);
     let row = statement(sql, &[id.into()])
         .fetch_optional(&mut *transaction)
