@@ -27,6 +27,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 
 fn all(options: &Options, stages: &mut Stages) -> Result<()> {
     stages.stage("browser", tools::ensure_browser)?;
+    stages.stage("postgresql", tools::ensure_postgres)?;
     let mut axe = None;
     stages.stage("axe-core", || {
         axe = Some(tools::ensure_axe()?);

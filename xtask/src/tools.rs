@@ -21,6 +21,8 @@ const FONTS: &[(&str, &str)] = &[
     ("Noto Sans", "fonts-noto-core"),
     ("P052", "fonts-urw-base35"),
 ];
+/// Where Debian puts each PostgreSQL version's programs; they are not on the search path.
+const POSTGRES: &str = "/usr/lib/postgresql";
 const NPM: &[(&str, &str)] = &[("npm", "npm")];
 
 /// Chromium, its WebDriver, and the fonts with which pictures look the same everywhere.
@@ -29,6 +31,15 @@ pub(crate) fn ensure_browser() -> Result<()> {
     let absent = FONTS.iter().filter(|(font, _)| !has_font(font));
     packages.extend(absent.map(|(_, package)| *package));
     install(&packages)
+}
+
+/// A PostgreSQL server's programs. The tests make clusters of their own with them, each gone with its test.
+pub(crate) fn ensure_postgres() -> Result<()> {
+    let mut versions = std::fs::read_dir(POSTGRES).into_iter().flatten().flatten();
+    if versions.any(|version| version.path().join("bin/initdb").is_file()) {
+        return Ok(());
+    }
+    install(&["postgresql"])
 }
 
 /// axe-core, which finds barriers in pages; returns its script. The lock file pins it by content.

@@ -98,7 +98,7 @@ fn state(last_event: u64) -> State {
 
 /// Not a test: what the killed process is. It runs the jobs of the directory that it is given until it is killed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "run by the tests that kill it"]
+#[ignore = "no test by itself: the tests below start this binary again with it, to kill it"]
 async fn a_centre_to_be_killed() {
     let Some(dir) = std::env::var_os("OBNOVA_TEST_CENTRE").map(PathBuf::from) else {
         return;

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use obnova_testkit::postgres::Postgres;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection, Executor};
 
@@ -296,14 +297,14 @@ async fn a_database_that_is_not_there_is_not_made_and_no_password_is_told() {
     assert!(!path.exists());
 }
 
-/// Needs a PostgreSQL: set OBNOVA_TEST_POSTGRES to the address of an empty database.
 #[tokio::test]
-#[ignore = "needs a PostgreSQL server"]
 async fn a_query_on_postgresql_brings_people_and_cannot_write() {
-    let address = std::env::var("OBNOVA_TEST_POSTGRES").expect("OBNOVA_TEST_POSTGRES is not set");
+    let server = Postgres::start().unwrap();
+    let roles = "CREATE ROLE app LOGIN PASSWORD 'hunter2'; CREATE DATABASE crm OWNER app;";
+    server.sql("postgres", "postgres", roles).unwrap();
+    let address = format!("postgres://app:hunter2@127.0.0.1:{}/crm", server.port());
     let mut connection = sqlx::PgConnection::connect(&address).await.unwrap();
     for statement in [
-        "DROP TABLE IF EXISTS people",
         "CREATE TABLE people (id serial, full_name text, mail varchar(100), lang char(2), since timestamptz DEFAULT now())",
         "INSERT INTO people (full_name, mail, lang) VALUES
             ('Žaneta Černá', 'zaneta@example.com', 'cs'), ('John Smith', 'john@example.com', NULL)",
@@ -322,6 +323,10 @@ async fn a_query_on_postgresql_brings_people_and_cannot_write() {
         let error = now(&company.store, &engine).await.unwrap_err();
         assert_eq!(error.key(), "import-failed-query");
     }
+    configure(&company, &address.replace("hunter2", "hunter3"), "SELECT 1").await;
+    let error = now(&company.store, &engine).await.unwrap_err();
+    assert_eq!(error.key(), "import-failed-query");
+    assert!(!format!("{error:?} {:?}", error.detail()).contains("hunter3"));
     let query = "SELECT full_name AS name, mail AS email, lang AS language, 'Sklad, Obchod' AS groups FROM people ORDER BY id";
     configure(&company, &address, query).await;
     let outcome = now(&company.store, &engine).await.unwrap();
