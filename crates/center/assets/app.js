@@ -32,8 +32,19 @@
     }
   };
 
-  document.addEventListener("DOMContentLoaded", () => raise(document));
-  document.addEventListener("htmx:afterSettle", () => raise(document));
+  // A screen reader announces what changes in a region that stays; the part of the page that says it is exchanged as a whole.
+  const say = () => {
+    const said = document.querySelector("[data-said]");
+    const says = document.querySelector("[data-says]");
+    if (said && says && said.textContent !== says.textContent) said.textContent = says.textContent;
+  };
+
+  const ready = () => {
+    raise(document);
+    say();
+  };
+  document.addEventListener("DOMContentLoaded", ready);
+  document.addEventListener("htmx:afterSettle", ready);
 
   // Escape answers the window about an update's end as its button does, or it would be back at the next opening.
   document.addEventListener("cancel", (event) => {

@@ -210,6 +210,91 @@ async fn without_script_an_update_is_found_installed_and_followed_to_its_end() {
     browser.close().await.unwrap();
 }
 
+#[tokio::test]
+async fn a_new_check_is_announced_and_leaves_the_focus_where_it_was() {
+    let centre = Centre::start().await;
+    let browser = signed_in(&centre, "en").await;
+    browser.wait_for_text("is available").await.unwrap();
+    let said = "document.querySelector('[role=status][data-said]').textContent";
+    assert_eq!(value(&browser, said).await, "Version 1.1.0 is available.");
+    centre
+        .engine()
+        .change(|facts| facts.finds = crate::engine::found(None));
+    let focus = "document.getElementById('refresh').focus()";
+    browser.execute(focus, Vec::new()).await.unwrap();
+    let region = "window.region = document.querySelector('[data-said]')";
+    browser.execute(region, Vec::new()).await.unwrap();
+    press(&browser, Key::Enter).await;
+    browser
+        .wait_for_text("There is no newer version.")
+        .await
+        .unwrap();
+    assert_eq!(value(&browser, said).await, "There is no newer version.");
+    let same = "window.region === document.querySelector('[data-said]')";
+    assert_eq!(value(&browser, same).await, true, "the region has stayed");
+    let focused = value(&browser, "document.activeElement.id").await;
+    assert_eq!(focused, "refresh");
+    browser.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn at_large_zoom_nothing_covers_what_is_read_and_all_can_be_reached() {
+    let centre = Centre::start().await;
+    let mut browser = signed_in(&centre, "en").await;
+    // A window of 1280 by 800 at 200 % and at 400 %.
+    for (width, height) in [(640, 400), (320, 200)] {
+        for path in ["/updates", "/settings", "/users", "/history", "/groups"] {
+            browser.set_size(width, height).await.unwrap();
+            browser.goto(centre.url(path)).await.unwrap();
+            let wide = value(&browser, "document.documentElement.scrollWidth").await;
+            assert!(wide.as_u64() <= Some(width.into()), "{path}: {wide}");
+            let fixed = "[...document.querySelectorAll('body *')].some(e => ['sticky', 'fixed'].includes(getComputedStyle(e).position))";
+            assert_eq!(value(&browser, fixed).await, false, "{path}");
+            click(&browser, ".menu > summary").await;
+            click(&browser, ".menu .contents a[href='/audit']").await;
+            browser.wait_for_text("Audit log").await.unwrap();
+        }
+    }
+    browser.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn nothing_moves_for_those_who_want_it_still() {
+    let centre = Centre::start().await;
+    centre
+        .engine()
+        .change(|facts| facts.pace = Duration::from_secs(2));
+    let browser = signed_in(&centre, "en").await;
+    let install = "/updates/install?version=1.1.0";
+    browser.goto(centre.url(install)).await.unwrap();
+    click(&browser, "form[action='/updates/install'] button").await;
+    browser
+        .wait_for_text("Installing version 1.1.0")
+        .await
+        .unwrap();
+    // The browser of the tests prefers reduced motion.
+    assert_eq!(value(&browser, "document.getAnimations().length").await, 0);
+    browser.close().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_mails_html_is_shown_in_its_frame() {
+    let centre = Centre::start().await;
+    let browser = signed_in(&centre, "en").await;
+    browser.goto(centre.url("/notifications")).await.unwrap();
+    click(&browser, "form[action='/notifications/test'] button").await;
+    browser.wait_for_text("on its way").await.unwrap();
+    let frame = browser.find(By::Css("iframe.mail")).await.unwrap();
+    frame.scroll_into_view().await.unwrap();
+    frame.enter_frame().await.unwrap();
+    let heading = browser.find(By::Tag("h1")).await.unwrap();
+    assert_eq!(heading.text().await.unwrap(), "It works");
+    browser.enter_default_frame().await.unwrap();
+    let said = browser.console().await.unwrap();
+    assert!(said.is_empty(), "{said:?}");
+    browser.close().await.unwrap();
+}
+
 async fn fill(browser: &Browser, id: &str, text: &str) {
     let field = browser.find(By::Id(id)).await.unwrap();
     field.send_keys(text).await.unwrap();
