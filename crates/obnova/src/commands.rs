@@ -32,6 +32,9 @@ pub const LAUNCH: &str = "launch";
 /// It failed; [`Output::error`] prints why.
 pub fn run(command: Command, state: &Path, output: &Output) -> anyhow::Result<ExitCode> {
     let client = Client::new(state);
+    if let Command::Engine | Command::Center | Command::Front = command {
+        up::end_with_up()?;
+    }
     match command {
         Command::Up => up::run(state),
         Command::Engine => roles::engine(state),

@@ -46,7 +46,6 @@ fn kill(state_dir: &Path, role: &str) -> Result<()> {
 }
 
 async fn install(world: &World, version: &str) -> Result<u64> {
-    world.vendor.publish(version)?;
     world.state(Request::Check).await?;
     let request = Request::Install {
         version: Some(version.parse()?),
@@ -83,6 +82,7 @@ async fn up_killed_during_an_update_and_started_again_leaves_one_whole_installat
     let mut world = World::make(folder.path(), CONTACTS)?;
     world.start().await?;
     let before = world.fingerprints().await?;
+    world.vendor.publish("1.1.0")?;
     for step in ["download", "stop", "migrate", "start", "verify"] {
         let update = install(&world, "1.1.0").await?;
         until_step(&world, step).await?;
@@ -146,6 +146,7 @@ async fn a_front_killed_while_it_holds_loses_no_acknowledged_write() -> Result<(
         );
         let update = async {
             tokio::time::sleep(Duration::from_millis(700)).await;
+            world.vendor.publish(version)?;
             let update = install(&world, version).await?;
             until_step(&world, step).await?;
             kill(&world.state_dir, "front")?;
@@ -211,6 +212,7 @@ async fn a_centre_killed_again_and_again_tells_everybody_once() -> Result<()> {
     world.start().await?;
     let admin = Admin::new(world.center, "cs")?;
     let people = set_up(&world, &admin, "velmi tajne heslo 7").await?;
+    world.vendor.publish("1.1.0")?;
     let update = install(&world, "1.1.0").await?;
     for step in ["announce", "hold", "migrate", "release_traffic", "clean"] {
         until_step(&world, step).await?;

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use obnova_engine::Installation;
 use obnova_engine::api::Request;
 use obnova_engine::client::Client;
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use tokio::process::{Child, Command};
 
 use crate::output::Failed;
@@ -20,6 +21,23 @@ const STABLE: Duration = Duration::from_secs(10);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How long roles may take to end when asked.
 const END_PATIENCE: Duration = Duration::from_secs(30);
+
+/// Tells a role which process has started it.
+const STARTER: &str = "OBNOVA_UP";
+
+/// Has a role end when the `up` that started it is gone, however that went: the next `up` needs the engine's lock and the ports.
+///
+/// # Errors
+/// It is gone already.
+pub fn end_with_up() -> anyhow::Result<()> {
+    let Ok(starter) = std::env::var(STARTER) else {
+        return Ok(());
+    };
+    set_parent_process_death_signal(Some(Signal::TERM))?;
+    let parent = getppid().map(|parent| parent.as_raw_nonzero().to_string());
+    anyhow::ensure!(parent == Some(starter), "obnova up has ended");
+    Ok(())
+}
 
 /// Runs until asked to end.
 pub fn run(state: &Path) -> anyhow::Result<ExitCode> {
@@ -93,6 +111,7 @@ fn start(role: &str, state: &Path) -> std::io::Result<Child> {
         .arg(role)
         .arg("--state")
         .arg(state)
+        .env(STARTER, std::process::id().to_string())
         .stdin(Stdio::null())
         .process_group(0)
         .kill_on_drop(true);
@@ -106,7 +125,7 @@ async fn finish(role: &str, mut child: Child) {
         && role != "engine"
     {
         // It may have ended meanwhile: that is what is wanted.
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let _ = rustix::process::kill_process(pid, Signal::TERM);
     }
     if tokio::time::timeout(END_PATIENCE, child.wait())
         .await
