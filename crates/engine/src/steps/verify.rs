@@ -45,9 +45,14 @@ impl Step for Verify {
         };
         let patience = cx.at_most(Duration::from_secs(description.server.health_seconds));
         let alive = || cx.service.running().is_some();
-        probe::wait_healthy(&description, running.address(), patience, &alive)
+        let worth_it = || alive() && cx.may_go_on(self.name()).is_ok();
+        probe::wait_healthy(&description, running.address(), patience, &worth_it)
             .map(|()| None)
             .map_err(|wrong| {
+                // Broken off rather than failed, if so.
+                if let Err(problem) = cx.may_go_on(self.name()) {
+                    return problem.detail(wrong);
+                }
                 let code = if alive() {
                     problem::UNHEALTHY
                 } else {
