@@ -97,7 +97,7 @@ fn prepare() -> Result<tempfile::TempDir> {
 }
 
 fn vendor(dir: &Path) -> Vendor {
-    Vendor::new(&dir.join("repository"), vec![dir.join("keys")])
+    Vendor::new(dir.join("repository"), vec![dir.join("keys")])
 }
 
 fn publish_release(dir: &Path, vendor: &Vendor, release: &Release) -> Result<()> {
