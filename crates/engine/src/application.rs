@@ -89,7 +89,7 @@ pub fn start(
             port,
         ),
         port,
-        env: environment(installation, &description),
+        env: environment(installation, database, &description),
         directory: installation.tree(version),
     })
 }

@@ -292,6 +292,7 @@ impl Engine {
             .map(|summary| self.hub.events_of(summary.update));
         let report = report::make(report::Facts {
             installation: &self.installation,
+            database_secrets: self.database.secrets(),
             support_email: self.description(&installed)?.support_email,
             installed,
             update: summary,
@@ -398,12 +399,11 @@ impl Engine {
     fn sweep(&self) {
         let temporary = durable::remove_temporaries(&self.installation.state_dir)
             .map_err(|error| Problem::new(problem::SYSTEM).detail(error));
-        let used = steps::clean::remove_but(&self.installation.protected_root(), &|name| {
-            !name.ends_with(USED)
-        });
-        for problem in [temporary.err(), used.err()].into_iter().flatten() {
+        if let Err(problem) = temporary {
             tracing::warn!(detail = problem.detail, "left-overs could not be removed");
         }
+        let root = self.installation.protected_root();
+        steps::clean::forget_but(self.database.as_ref(), &root, &|name| !name.ends_with(USED));
     }
 
     /// Runs a new update, or finishes or undoes an interrupted one; then the versions that follow in the same click.

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use semver::Version;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::api::Problem;
 use crate::problem;
@@ -72,6 +72,32 @@ pub enum Database {
         /// The file.
         path: PathBuf,
     },
+    /// A database of a PostgreSQL server.
+    Postgres {
+        /// `postgres://user@host:port/database`, without a password. The user owns the database and may create others.
+        url: String,
+        /// A file that holds the user's password, and nothing else.
+        password_file: Option<PathBuf>,
+        /// Another database of the same server that the user gets into.
+        #[serde(default = "default_maintenance_db")]
+        maintenance_db: String,
+        /// How it is protected; the fastest possible way unless said otherwise.
+        rung: Option<Rung>,
+    },
+}
+
+fn default_maintenance_db() -> String {
+    "postgres".to_owned()
+}
+
+/// How a PostgreSQL database is protected, the fastest way first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rung {
+    /// By a copy at the server, which is renamed to go back.
+    Copy,
+    /// By `pg_dump` and `pg_restore`.
+    Dump,
 }
 
 /// Directories with data files.
@@ -136,6 +162,9 @@ impl Installation {
             toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         installation.state_dir =
             std::path::absolute(state_dir).map_err(|error| wrong(error.to_string()))?;
+        if let Database::Postgres { url, .. } = &installation.database {
+            crate::database::validate_postgres(url).map_err(wrong)?;
+        }
         installation.make_paths_absolute();
         match installation
             .data
@@ -159,6 +188,9 @@ impl Installation {
         }
         match &mut self.database {
             Database::Sqlite { path } => *path = base.join(&*path),
+            Database::Postgres { password_file, .. } => {
+                *password_file = password_file.take().map(|path| base.join(path));
+            }
         }
         for directory in &mut self.data.directories {
             *directory = base.join(&*directory);

@@ -17,7 +17,7 @@
 pub mod api;
 mod application;
 pub mod client;
-mod database;
+pub mod database;
 #[allow(clippy::disallowed_methods)] // the one place for them
 mod durable;
 mod engine;

@@ -29,6 +29,8 @@ const SECRET_NAMES: [&str; 8] = [
 pub(crate) struct Facts<'a> {
     /// Where logs lie, and what is secret.
     pub(crate) installation: &'a Installation,
+    /// What the database's driver knows to be secret.
+    pub(crate) database_secrets: Vec<String>,
     /// The installed version.
     pub(crate) installed: Version,
     /// Where the vendor takes reports.
@@ -43,12 +45,13 @@ pub(crate) struct Facts<'a> {
 pub(crate) fn make(facts: Facts) -> Report {
     let Facts {
         installation,
+        database_secrets,
         installed,
         support_email,
         update: summary,
         mut events,
     } = facts;
-    let secrets = Secrets::of(installation);
+    let secrets = Secrets::of(installation, database_secrets);
     let mut logs = BTreeMap::new();
     logs.insert(
         "application".to_owned(),
@@ -141,15 +144,17 @@ struct Secrets {
 }
 
 impl Secrets {
-    /// Values of the service's environment; every one, since no name tells for certain that it is harmless.
-    fn of(installation: &Installation) -> Secrets {
-        let long_enough = |value: &&String| value.len() >= 4;
+    /// Those of the database, and values of the service's environment; every one, since no name tells for certain that it is
+    /// harmless.
+    fn of(installation: &Installation, database: Vec<String>) -> Secrets {
+        let long_enough = |value: &String| value.len() >= 4;
         let mut values: Vec<String> = installation
             .service
             .env
             .values()
-            .filter(long_enough)
             .cloned()
+            .chain(database)
+            .filter(long_enough)
             .collect();
         // The longest first, or a part of it would be left over.
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));

@@ -16,6 +16,7 @@ use crate::problem;
 use crate::releases::Releases;
 use crate::state::History;
 use crate::step::{command, environment};
+use crate::steps::migrate::exit_code;
 
 /// Installs a version (default: the newest) where none is installed: downloads it, makes the data directories, and has its
 /// migration make the database. The application is started by the engine.
@@ -123,14 +124,14 @@ fn make_database(installation: &Installation, release: &VerifiedRelease) -> Resu
     let output = Command::new(program)
         .args(arguments)
         .env_clear()
-        .envs(environment(installation, description))
+        .envs(environment(installation, database.as_ref(), description))
         .current_dir(installation.tree(&description.version))
         .output()
         .map_err(|error| failed(String::new(), format!("{program}: {error}")))?;
     match output.status.success() {
         true => Ok(()),
         false => Err(failed(
-            output.status.to_string(),
+            exit_code(output.status),
             String::from_utf8_lossy(&output.stderr).into_owned(),
         )),
     }

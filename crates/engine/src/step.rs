@@ -153,9 +153,11 @@ pub fn command(
     words.iter().map(fill).collect()
 }
 
-/// The environment of the application and its migrations: little of the engine's, the release's, the installation's.
+/// The environment of the application and its migrations: little of the engine's, the database's, the release's, the
+/// installation's.
 pub fn environment(
     installation: &Installation,
+    database: &dyn Database,
     description: &Description,
 ) -> Vec<(String, String)> {
     let inherited = ["PATH", "HOME", "LANG", "TZ"]
@@ -166,6 +168,7 @@ pub fn environment(
         });
     let release = description.server.env.clone().into_iter();
     inherited
+        .chain(database.env())
         .chain(release)
         .chain(installation.service.env.clone())
         .collect()

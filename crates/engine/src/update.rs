@@ -132,9 +132,7 @@ pub fn back(hub: &Hub, cx: &Context, failure: Option<(&dyn Step, Problem)>) -> E
         return End::Interrupted;
     }
     // Used up; a failed attempt to remove it is made good by the next update's `clean`.
-    if let Err(error) = crate::durable::remove_dir_all(&cx.used()) {
-        tracing::warn!(%error, "the protected copy could not be removed");
-    }
+    crate::steps::clean::forget(cx.database, &cx.used());
     End::RolledBack
 }
 

@@ -154,7 +154,7 @@ impl Postgres {
         let mut input = child.stdin.take().context("no standard input")?;
         input.write_all(sql.as_bytes())?;
         drop(input);
-        output(child.wait_with_output()?, sql)
+        output(child.wait_with_output()?, "psql")
     }
 
     /// Everything that a database and its cluster hold, as `pg_dump` and `pg_dumpall` write it, without their random keys.

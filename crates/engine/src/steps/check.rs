@@ -56,8 +56,7 @@ pub(crate) fn needed(cx: &Context) -> u64 {
         directories: &cx.installation.data.directories,
         except: &[],
     };
-    // Twice the database: the protected copy, and the copy made of that while returning to it.
-    release + 2 * cx.database.size() + files.size() + MARGIN
+    release + cx.database.room() + files.size() + MARGIN
 }
 
 /// Bytes of disk that are free.

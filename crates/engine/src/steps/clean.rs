@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::api::Problem;
+use crate::database::Database;
 use crate::durable;
 use crate::problem;
 use crate::step::{Context, Step};
@@ -29,12 +30,42 @@ impl Step for Clean {
                 .any(|version| name == version || name == format!("{version}.json"))
         })?;
         let update = cx.update.to_string();
-        remove_but(&cx.installation.protected_root(), &|name| name == update)?;
+        forget_but(cx.database, &cx.installation.protected_root(), &|name| {
+            name == update
+        });
         Ok(None)
     }
 
     fn undo(&self, _cx: &Context) -> Result<(), Problem> {
         Ok(())
+    }
+}
+
+/// Removes protected copies but those that `keep` says. One that cannot be removed stays until the next time.
+pub(crate) fn forget_but(database: &dyn Database, root: &Path, keep: &dyn Fn(&str) -> bool) {
+    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+    for entry in entries {
+        if !entry.file_name().to_str().is_some_and(keep) {
+            forget(database, &entry.path());
+        }
+    }
+}
+
+/// Removes one protected copy, with what of it lies at the database's server.
+pub(crate) fn forget(database: &dyn Database, protected: &Path) {
+    let removed = database.forget(&protected.join("database")).and_then(|()| {
+        durable::remove_dir_all(protected).map_err(|error| {
+            Problem::new(problem::SYSTEM)
+                .arg("path", protected.display())
+                .detail(error)
+        })
+    });
+    if let Err(problem) = removed {
+        tracing::warn!(
+            path = %protected.display(),
+            detail = problem.detail,
+            "the protected copy could not be removed"
+        );
     }
 }
 

@@ -16,6 +16,8 @@ use crate::step::{Context, Step, environment};
 const POLL: Duration = Duration::from_millis(10);
 /// Lines of its output that a problem quotes.
 const QUOTED_LINES: usize = 30;
+/// Bytes of the output of a migration that was undone.
+const LOG_LIMIT: u64 = 1 << 20;
 
 /// See the module.
 pub(super) struct Migrate;
@@ -45,7 +47,7 @@ impl Step for Migrate {
                 .detail(detail)
         };
         let log = cx.installation.migration_log(cx.update);
-        let env = environment(cx.installation, &description);
+        let env = environment(cx.installation, cx.database, &description);
         let start = Start {
             record: &record(cx),
             note: serde_json::Value::Null,
@@ -70,9 +72,16 @@ impl Step for Migrate {
         }
     }
 
-    /// Ends a migration that outlived its engine; the data is returned by the undoing of the steps before.
+    /// Ends a migration that outlived its engine; the data is returned by the undoing of the steps before. What it said is kept,
+    /// but not if it filled the disk with it.
     fn undo(&self, cx: &Context) -> Result<(), Problem> {
-        finish_off(cx)
+        finish_off(cx)?;
+        let log = cx.installation.migration_log(cx.update);
+        log::keep_end(&log, LOG_LIMIT).map_err(|error| {
+            Problem::new(problem::SYSTEM)
+                .arg("path", log.display())
+                .detail(error)
+        })
     }
 }
 

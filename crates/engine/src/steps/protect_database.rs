@@ -12,7 +12,7 @@ impl Step for ProtectDatabase {
     }
 
     fn plan(&self, cx: &Context) -> String {
-        format!("{}, {} bytes", cx.database.describe(), cx.database.size())
+        cx.database.plan()
     }
 
     fn run(&self, cx: &Context) -> Result<Option<String>, Problem> {

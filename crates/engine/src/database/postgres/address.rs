@@ -1,0 +1,168 @@
+//! Where the database is. The password comes from elsewhere, so that the address may stand in arguments, logs and plans.
+
+use std::path::{Path, PathBuf};
+
+use sqlx::ConnectOptions;
+use sqlx::postgres::PgConnectOptions;
+use url::Url;
+
+use super::failure::Failure;
+
+/// What of the engine's own environment tells how to reach a PostgreSQL server, for the application and the client tools.
+const VARIABLES: [&str; 8] = [
+    "PGPASSWORD",
+    "PGPASSFILE",
+    "PGSSLMODE",
+    "PGSSLROOTCERT",
+    "PGSSLCERT",
+    "PGSSLKEY",
+    "PGSSLCRL",
+    "PGCHANNELBINDING",
+];
+
+/// A database and how to get in.
+pub(super) struct Address {
+    /// `postgres://user@host:port/database`.
+    pub(super) url: String,
+    /// A file that holds the password.
+    pub(super) password_file: Option<PathBuf>,
+    /// Another database of the same server, to be in while the database is copied and renamed.
+    pub(super) maintenance: String,
+}
+
+/// Looks at an address as it stands in the installation file.
+///
+/// # Errors
+/// What is wrong with it. Nothing of the address is in that: there may be a password in it.
+pub(crate) fn validate(url: &str) -> Result<(), String> {
+    let parsed = Url::parse(url).map_err(|error| format!("database.url: {error}"))?;
+    if !matches!(parsed.scheme(), "postgres" | "postgresql") {
+        return Err("database.url: postgres://user@host:port/database is expected".to_owned());
+    }
+    let is_password = |name: &str| matches!(name, "password" | "passfile" | "sslpassword");
+    if parsed.password().is_some() || parsed.query_pairs().any(|(name, _)| is_password(&name)) {
+        return Err(
+            "database.url: no passwords here; write the password into a file of its own and name that in \
+             database.password_file"
+                .to_owned(),
+        );
+    }
+    match parsed.path().trim_start_matches('/') {
+        "" => Err("database.url: the name of the database is missing".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+impl Address {
+    /// The database's name.
+    pub(super) fn database(&self) -> Result<String, Failure> {
+        let options = self.parse()?;
+        let name = options.get_database();
+        name.map(str::to_owned)
+            .ok_or_else(|| Failure::Unsuitable("the address names no database".to_owned()))
+    }
+
+    /// How to connect to a database of its server.
+    pub(super) fn options(&self, database: &str) -> Result<PgConnectOptions, Failure> {
+        let options = self
+            .parse()?
+            .database(database)
+            .application_name("obnova")
+            .disable_statement_logging();
+        Ok(match self.password()? {
+            Some(password) => options.password(&password),
+            None => options,
+        })
+    }
+
+    /// The address without a database, for client tools; the database is in their environment.
+    pub(super) fn server(&self) -> Result<String, Failure> {
+        let mut url = self.url()?;
+        url.set_path("");
+        Ok(url.to_string())
+    }
+
+    /// The environment with which client tools and the application get in.
+    pub(super) fn env(&self) -> Vec<(String, String)> {
+        let inherited = VARIABLES.into_iter().filter_map(|name| {
+            let value = std::env::var(name).ok()?;
+            Some((name.to_owned(), value))
+        });
+        // An unreadable file is reported by `check`, and by whoever cannot get in without.
+        let password = self.password().ok().flatten();
+        inherited
+            .chain(password.map(|password| ("PGPASSWORD".to_owned(), password)))
+            .collect()
+    }
+
+    /// The password, if there is a file for it.
+    pub(super) fn password(&self) -> Result<Option<String>, Failure> {
+        self.password_file.as_deref().map(read).transpose()
+    }
+
+    /// Whether the server is on this machine, as far as the address tells.
+    pub(super) fn is_local(&self) -> bool {
+        self.parse().is_ok_and(|options| {
+            let host = options.get_host();
+            options.get_socket().is_some()
+                || matches!(host, "localhost" | "127.0.0.1" | "::1" | "[::1]")
+                || host.starts_with('/')
+        })
+    }
+
+    /// What it is, for people: no more of the address than can be known to be harmless.
+    pub(super) fn describe(&self) -> String {
+        match self.parse() {
+            Ok(options) => {
+                let socket = options
+                    .get_socket()
+                    .map(|socket| socket.display().to_string());
+                format!(
+                    "PostgreSQL {} on {}:{} as {}",
+                    options.get_database().unwrap_or_default(),
+                    socket.unwrap_or_else(|| options.get_host().to_owned()),
+                    options.get_port(),
+                    options.get_username()
+                )
+            }
+            Err(_) => "PostgreSQL".to_owned(),
+        }
+    }
+
+    fn parse(&self) -> Result<PgConnectOptions, Failure> {
+        PgConnectOptions::from_url(&self.url()?).map_err(Failure::Server)
+    }
+
+    fn url(&self) -> Result<Url, Failure> {
+        Url::parse(&self.url).map_err(|error| Failure::Unsuitable(error.to_string()))
+    }
+}
+
+fn read(path: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::disk(path, error))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_with_a_password_is_refused_without_repeating_it() {
+        for url in [
+            "postgres://crm:s3cret@db/crm",
+            "postgres://crm@db/crm?password=s3cret",
+        ] {
+            let wrong = validate(url).unwrap_err();
+            assert!(wrong.contains("password_file"), "{wrong}");
+            assert!(!wrong.contains("s3cret"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_address_must_name_a_database_of_postgresql() {
+        assert!(validate("postgres://crm@db").is_err());
+        assert!(validate("mysql://crm@db/crm").is_err());
+        assert!(validate("postgres://crm@%2Frun%2Fpostgresql:5433/Kl%C3%AD%C4%8D").is_ok());
+    }
+}

@@ -1,0 +1,206 @@
+//! The cases that every driver and every rung must pass.
+
+use std::path::PathBuf;
+
+use anyhow::{Result, bail, ensure};
+use obnova_engine::database::Database;
+use obnova_testkit::postgres::Postgres;
+
+use crate::{Case, failed, postgres, sqlite};
+
+/// A database with something in it, and its driver.
+pub trait Subject {
+    /// The driver, as an engine that has just started has it.
+    fn driver(&self) -> Result<Box<dyn Database>>;
+
+    /// Changes everything that a migration can change.
+    fn migrate(&self) -> Result<()>;
+
+    /// All that must be as before after a return, byte for byte.
+    fn now(&self) -> Result<String>;
+
+    /// Where the driver protects to; its parent is the update's number.
+    fn protected(&self) -> PathBuf;
+
+    /// What of copies lies beside the database.
+    fn left_over(&self) -> Result<String>;
+}
+
+type Make = fn(&Postgres) -> Result<Box<dyn Subject + '_>>;
+
+const SUBJECTS: &[(&str, Make)] = &[
+    ("sqlite", |_| Ok(Box::new(sqlite::Sqlite::new()?))),
+    ("postgres copy", |server| subject(server, "crm", "copy")),
+    ("postgres dump", |server| subject(server, "crm", "dump")),
+    ("postgres copy of an odd name", |server| {
+        subject(server, postgres::ODD_NAME, "copy")
+    }),
+    ("postgres dump of an odd name", |server| {
+        subject(server, postgres::ODD_NAME, "dump")
+    }),
+];
+
+type Check = fn(&dyn Subject) -> Result<()>;
+
+const CASES: &[(&str, Check)] = &[
+    ("it is found fit and has a size", it_is_fit),
+    ("protecting changes nothing", protecting_changes_nothing),
+    ("a migration is gone after the return", a_migration_is_gone),
+    ("returning twice is returning once", returning_twice),
+    ("an incomplete copy is not returned to", an_incomplete_copy),
+    ("nothing was protected, nothing is done", nothing_protected),
+    ("a stopped protection changes nothing", a_stopped_protection),
+    ("protecting anew forgets what lies there", protecting_anew),
+    (
+        "after a success the copy is forgotten",
+        the_copy_is_forgotten,
+    ),
+    (
+        "after a return the migrated is forgotten",
+        the_migrated_is_forgotten,
+    ),
+];
+
+fn subject<'a>(server: &'a Postgres, name: &str, rung: &str) -> Result<Box<dyn Subject + 'a>> {
+    Ok(Box::new(postgres::Server::new(server, name, rung)?))
+}
+
+/// Each case with each subject.
+pub fn cases() -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::new();
+    for (subject, make) in SUBJECTS {
+        for (case, run) in CASES {
+            let case: Case = (
+                format!("{subject}: {case}"),
+                Box::new(move |server| run(make(server)?.as_ref())),
+            );
+            cases.push(case);
+        }
+    }
+    cases
+}
+
+fn it_is_fit(subject: &dyn Subject) -> Result<()> {
+    let driver = subject.driver()?;
+    driver.check().map_err(failed)?;
+    ensure!(driver.size() > 0, "no size");
+    ensure!(
+        driver.plan().contains(&driver.describe()),
+        "{}",
+        driver.plan()
+    );
+    Ok(())
+}
+
+fn protecting_changes_nothing(subject: &dyn Subject) -> Result<()> {
+    let before = subject.now()?;
+    protect(subject)?;
+    same(&before, &subject.now()?)
+}
+
+fn a_migration_is_gone(subject: &dyn Subject) -> Result<()> {
+    let before = subject.now()?;
+    protect(subject)?;
+    subject.migrate()?;
+    ensure!(before != subject.now()?, "the migration changed nothing");
+    restore(subject)?;
+    same(&before, &subject.now()?)
+}
+
+fn returning_twice(subject: &dyn Subject) -> Result<()> {
+    let before = subject.now()?;
+    protect(subject)?;
+    subject.migrate()?;
+    restore(subject)?;
+    restore(subject)?;
+    same(&before, &subject.now()?)
+}
+
+/// As when the engine died just before it said that the copy is complete.
+fn an_incomplete_copy(subject: &dyn Subject) -> Result<()> {
+    let before = subject.now()?;
+    protect(subject)?;
+    std::fs::remove_file(subject.protected().join("complete"))?;
+    restore(subject)?;
+    restore(subject)?;
+    same(&before, &subject.now()?)
+}
+
+fn nothing_protected(subject: &dyn Subject) -> Result<()> {
+    let before = subject.now()?;
+    restore(subject)?;
+    same(&before, &subject.now()?)
+}
+
+fn a_stopped_protection(subject: &dyn Subject) -> Result<()> {
+    let before = subject.now()?;
+    let stopped = subject.driver()?.protect(&subject.protected(), &|| false);
+    if stopped.is_ok() {
+        // It was done before anybody could stop it.
+        return same(&before, &subject.now()?);
+    }
+    same(&before, &subject.now()?)?;
+    restore(subject)?;
+    same(&before, &subject.now()?)
+}
+
+fn protecting_anew(subject: &dyn Subject) -> Result<()> {
+    protect(subject)?;
+    subject.migrate()?;
+    let before = subject.now()?;
+    protect(subject)?;
+    restore(subject)?;
+    same(&before, &subject.now()?)
+}
+
+fn the_copy_is_forgotten(subject: &dyn Subject) -> Result<()> {
+    protect(subject)?;
+    subject.migrate()?;
+    let after = subject.now()?;
+    forgotten(subject, &after)
+}
+
+fn the_migrated_is_forgotten(subject: &dyn Subject) -> Result<()> {
+    let before = subject.now()?;
+    protect(subject)?;
+    subject.migrate()?;
+    restore(subject)?;
+    forgotten(subject, &before)
+}
+
+fn forgotten(subject: &dyn Subject, expected: &str) -> Result<()> {
+    let driver = subject.driver()?;
+    driver.forget(&subject.protected()).map_err(failed)?;
+    driver.forget(&subject.protected()).map_err(failed)?;
+    let left = subject.left_over()?;
+    ensure!(left.is_empty(), "left over: {left}");
+    same(expected, &subject.now()?)
+}
+
+pub fn protect(subject: &dyn Subject) -> Result<String> {
+    let driver = subject.driver()?;
+    driver
+        .protect(&subject.protected(), &|| true)
+        .map_err(failed)
+}
+
+pub fn restore(subject: &dyn Subject) -> Result<()> {
+    let driver = subject.driver()?;
+    driver.restore(&subject.protected()).map_err(failed)
+}
+
+/// Says where two texts differ.
+pub fn same(before: &str, after: &str) -> Result<()> {
+    if before == after {
+        return Ok(());
+    }
+    let (was, is): (Vec<&str>, Vec<&str>) = (before.lines().collect(), after.lines().collect());
+    let missing = was.iter().filter(|line| !is.contains(line));
+    let added = is.iter().filter(|line| !was.contains(line));
+    let lines: Vec<String> = missing
+        .map(|line| format!("- {line}"))
+        .chain(added.map(|line| format!("+ {line}")))
+        .take(40)
+        .collect();
+    bail!("it differs:\n{}", lines.join("\n"))
+}
