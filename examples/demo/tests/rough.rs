@@ -10,11 +10,13 @@ use obnova_demo::admin::Admin;
 use obnova_demo::tour::set_up;
 use obnova_demo::world::World;
 use obnova_engine::api::{Answer, Outcome, Phase, Request};
-use obnova_testkit::load::{Asked, Load};
+use obnova_testkit::load::{Asked, Load, Outcome as Seen};
 use rustix::process::{Pid, Signal, kill_process};
 
 const CONTACTS: usize = 2_000;
 const RATE: u32 = 100;
+/// Times that the engine is killed.
+const ROUNDS: u32 = 8;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Processes of this installation, with their command lines.
@@ -131,19 +133,6 @@ async fn a_front_killed_while_it_holds_loses_no_acknowledged_write() -> Result<(
         ("1.2.0", "migrate", "migrate"),
         ("1.3.0", "verify", "verify"),
     ] {
-        let load = Load::new(
-            &format!("http://{}", world.front),
-            RATE,
-            move |shot| match shot.write {
-                false => Asked::get("/api/companies?page=1"),
-                true => {
-                    let reference = format!("{prefix}-{}", shot.number);
-                    let body = serde_json::json!({ "kind": "note", "subject": "Hrubě", "reference": reference });
-                    Asked::post("/api/activities", "application/json", body.to_string())
-                        .write(reference)
-                }
-            },
-        );
         let update = async {
             tokio::time::sleep(Duration::from_millis(700)).await;
             world.vendor.publish(version)?;
@@ -155,37 +144,104 @@ async fn a_front_killed_while_it_holds_loses_no_acknowledged_write() -> Result<(
             tokio::time::sleep(Duration::from_secs(1)).await;
             anyhow::Ok(ended.outcome)
         };
-        let (done, finished) = tokio::sync::oneshot::channel();
-        let (outcome, seen) = tokio::join!(
-            async {
-                let outcome = update.await;
-                let _ = done.send(());
-                outcome
-            },
-            load.run_until(async { drop(finished.await) })
-        );
-        let (outcome, seen) = (outcome?, seen?);
-        let stored = references(&world, prefix).await?;
-        let wrong: Vec<&String> = seen
-            .acknowledged
-            .iter()
-            .filter(|reference| stored.get(*reference) != Some(&1))
-            .collect();
+        let (outcome, seen) = under_load(&world, prefix, update).await?;
         println!(
-            "front killed in {step} of {version}: {outcome:?}; {} sent, {} failed, {} writes acknowledged, {} of them not there once",
+            "front killed in {step} of {version}: {outcome:?}; {} sent, {} failed, {} writes acknowledged",
             seen.sent,
             seen.failed,
-            seen.acknowledged.len(),
-            wrong.len()
-        );
-        ensure!(wrong.is_empty(), "{wrong:?}");
-        ensure!(seen.acknowledged.len() > 50, "{seen}");
-        ensure!(
-            stored.values().all(|times| *times == 1),
-            "something is there twice"
+            seen.acknowledged.len()
         );
     }
     world.stop()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_engine_killed_at_any_instant_under_load_loses_no_acknowledged_write() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let mut world = World::make(folder.path(), CONTACTS)?;
+    world.start().await?;
+    world.vendor.publish("1.1.0")?;
+    world.vendor.publish("1.2.0")?;
+    let (mut takes, mut failed) = (Duration::from_secs(3), 0);
+    for round in 0..ROUNDS {
+        // The second one is always undone, which takes longer.
+        let version = if round % 2 == 0 { "1.2.0" } else { "1.1.0" };
+        if world.state(Request::State).await?.installed.to_string() == version {
+            break;
+        }
+        let prefix: &'static str = format!("engine{round}").leak();
+        let after = takes.mul_f64(f64::from(round % 7 + 1) / 7.0);
+        let update = async {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            let began = Instant::now();
+            let update = install(&world, version).await?;
+            tokio::time::sleep(after).await;
+            kill(&world.state_dir, "engine")?;
+            let ended = world.ended_update(update).await?;
+            takes = began.elapsed().min(Duration::from_secs(6));
+            served(&world).await?;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            anyhow::Ok(ended.outcome)
+        };
+        let (outcome, seen) = under_load(&world, prefix, update).await?;
+        failed += seen.failed;
+        println!(
+            "engine killed after {after:?} of {version}: {outcome:?}; {} sent, {} failed {:?}, {} writes acknowledged",
+            seen.sent,
+            seen.failed,
+            seen.reasons.first(),
+            seen.acknowledged.len()
+        );
+    }
+    println!("{failed} requests failed");
+    world.stop()
+}
+
+/// Does this while users work, and looks that everything acknowledged to them is there once.
+async fn under_load<T>(
+    world: &World,
+    prefix: &'static str,
+    work: impl Future<Output = Result<T>>,
+) -> Result<(T, Seen)> {
+    let load = Load::new(
+        &format!("http://{}", world.front),
+        RATE,
+        move |shot| match shot.write {
+            false => Asked::get("/api/companies?page=1"),
+            true => {
+                let reference = format!("{prefix}-{}", shot.number);
+                let body = serde_json::json!({ "kind": "note", "subject": "Hrubě", "reference": reference });
+                Asked::post("/api/activities", "application/json", body.to_string())
+                    .write(reference)
+            }
+        },
+    );
+    let (done, finished) = tokio::sync::oneshot::channel();
+    let (result, seen) = tokio::join!(
+        async {
+            let result = work.await;
+            let _ = done.send(());
+            result
+        },
+        load.run_until(async { drop(finished.await) })
+    );
+    let (result, seen) = (result?, seen?);
+    let stored = references(world, prefix).await?;
+    let wrong: Vec<&String> = seen
+        .acknowledged
+        .iter()
+        .filter(|reference| stored.get(*reference) != Some(&1))
+        .collect();
+    ensure!(
+        wrong.is_empty(),
+        "acknowledged and not there once: {wrong:?}"
+    );
+    ensure!(
+        stored.values().all(|times| *times == 1),
+        "something is there twice"
+    );
+    ensure!(seen.acknowledged.len() > 50, "{seen}");
+    Ok((result, seen))
 }
 
 async fn references(world: &World, prefix: &str) -> Result<BTreeMap<String, u32>> {

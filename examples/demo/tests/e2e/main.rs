@@ -68,6 +68,7 @@ async fn live(lang: Lang, contacts: usize) -> Result<()> {
     chapter!(undone::is_not_offered_again_as_if_nothing_had_happened(
         &mut admin, &world
     ));
+    chapter!(undone::keeps_all_of_it(&mut admin));
     chapter!(first_day::signs_out(&mut admin));
 
     println!("{}", admin.summary());

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use obnova_demo::world::World;
 use obnova_testkit::browser::{Browser, BrowserOptions, By, WebElement};
 use obnova_text::{Lang, Text};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::looking::Findings;
 
@@ -42,6 +42,9 @@ const FIELD: &str = "
     }
     return null;
 ";
+
+/// Whether the window is open that lies over the page.
+const HAS_WINDOW: &str = "return document.querySelector('dialog:modal') !== null";
 
 /// A person, their browser and their language.
 pub(crate) struct Person {
@@ -210,30 +213,35 @@ impl Person {
 
     /// Waits until no window lies over the page any more.
     pub(crate) async fn sees_no_window(&self) -> Result<()> {
-        let until = Instant::now() + PATIENCE;
-        // While a page is being replaced the question has no answer.
-        while self.has_window().await.unwrap_or(true) {
-            ensure!(Instant::now() < until, "the window does not close");
-            tokio::time::sleep(GLANCE).await;
-        }
-        Ok(())
+        self.comes_to(HAS_WINDOW, &json!(false)).await
     }
 
     /// Waits until a window lies over the page.
     pub(crate) async fn sees_a_window(&self) -> Result<()> {
-        let until = Instant::now() + PATIENCE;
-        while !self.has_window().await.unwrap_or(false) {
-            ensure!(Instant::now() < until, "no window opens");
-            tokio::time::sleep(GLANCE).await;
-        }
-        Ok(())
+        self.comes_to(HAS_WINDOW, &json!(true)).await
     }
 
     /// Whether the window is open that lies over the page.
     pub(crate) async fn has_window(&self) -> Result<bool> {
-        let script = "return document.querySelector('dialog:modal') !== null";
-        let found = self.browser.execute(script, Vec::new()).await?;
+        let found = self.browser.execute(HAS_WINDOW, Vec::new()).await?;
         Ok(found.json() == &json!(true))
+    }
+
+    /// Waits until a question to the page has this answer.
+    pub(crate) async fn comes_to(&self, question: &str, answer: &Value) -> Result<()> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            // While a page is being replaced the question has no answer.
+            let now = self.browser.execute(question, Vec::new()).await;
+            if now.as_ref().is_ok_and(|now| now.json() == answer) {
+                return Ok(());
+            }
+            ensure!(
+                Instant::now() < until,
+                "“{question}” does not come to {answer}, but to {now:?}"
+            );
+            tokio::time::sleep(GLANCE).await;
+        }
     }
 }
 

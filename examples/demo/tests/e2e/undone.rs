@@ -119,7 +119,6 @@ pub(crate) async fn is_in_the_history(admin: &mut Person, _world: &World) -> Res
     admin.sees_text("outcome-completed").await?;
     admin.sees_text("outcome-rolled-back").await?;
     admin.looks_at("history").await?;
-    admin.takes_picture("history").await?;
     admin.clicks_on("1.1.0 → 1.2.0").await?;
     admin.sees_text("problem-migration-failed-state").await?;
     admin.looks_at("history, entry").await?;
@@ -149,5 +148,27 @@ pub(crate) async fn is_not_offered_again_as_if_nothing_had_happened(
     admin.clicks("updates-insist").await?;
     admin.sees_text("install-insist-text").await?;
     admin.looks_at("updates, insisting").await?;
-    admin.clicks("cancel").await
+    admin.clicks("cancel").await?;
+    admin.sees_no_window().await
+}
+
+/// All four updates are in the history, newest first, and in the audit log.
+pub(crate) async fn keeps_all_of_it(admin: &mut Person) -> Result<()> {
+    admin.clicks("settings-title").await?;
+    admin.takes_picture("settings").await?;
+    admin.clicks("audit-title").await?;
+    admin.sees_text("audit-report-sent").await?;
+    admin.sees_text("audit-update-started").await?;
+    admin.clicks("history-title").await?;
+    let updates = [
+        "1.3.0 → 1.4.0",
+        "1.1.0 → 1.3.0",
+        "1.1.0 → 1.2.0",
+        "1.0.0 → 1.1.0",
+    ];
+    let seen = admin.reads().await?;
+    let places: Option<Vec<_>> = updates.iter().map(|update| seen.find(update)).collect();
+    let places = places.with_context(|| format!("an update is missing: {seen}"))?;
+    ensure!(places.is_sorted(), "the order is another: {seen}");
+    admin.takes_picture("history").await
 }
