@@ -15,6 +15,7 @@ use obnova_engine::problem;
 use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::pages::{
     audit, groups, history, imports, install, live, notifications, preferences, report, settings,
@@ -26,6 +27,9 @@ use crate::{assets, error, headers, session, visitor};
 
 /// Largest upload: users as CSV, bytes.
 const MAX_UPLOAD: usize = 16 << 20;
+
+/// Longest pause in what a browser sends: those who only keep connections busy are shown the door.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// All routes. What is in `signed_in` needs an administrator's session; the rest is for everybody.
 pub fn router(centre: Centre) -> Router {
@@ -77,6 +81,7 @@ pub fn router(centre: Centre) -> Router {
         .merge(signed_in)
         .fallback(|| async { error::Failure::NotFound })
         .layer(DefaultBodyLimit::max(MAX_UPLOAD))
+        .layer(RequestBodyTimeoutLayer::new(LONGEST_PAUSE))
         .layer(CatchPanicLayer::new())
         .layer(from_fn(headers::same_site))
         .layer(from_fn_with_state(centre.clone(), error::dress))

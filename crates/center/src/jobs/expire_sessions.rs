@@ -5,13 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Ended, sleep};
-use crate::attempt::DEVICE_LASTS;
+use crate::attempt::{DEVICE_LASTS, WINDOW};
 use crate::store::{Result, Store};
 
 const EVERY: Duration = Duration::from_secs(3600);
-
-/// How long failed sign-ins are of interest to the rate limit, at most.
-const SIGN_INS: Duration = Duration::from_secs(24 * 3600);
 
 /// How long mails are kept to be looked at.
 const MAILS: Duration = Duration::from_secs(180 * 24 * 3600);
@@ -33,7 +30,7 @@ pub(crate) async fn run(store: Store, mut ended: Ended) {
 
 async fn expire(store: &Store) -> Result<()> {
     store.remove_ended_sessions().await?;
-    store.remove_old_sign_ins(SIGN_INS).await?;
+    store.remove_old_sign_ins(WINDOW).await?;
     store.remove_old_devices(DEVICE_LASTS).await?;
     store.remove_old_mails(Timestamp::now() - MAILS).await?;
     Ok(())

@@ -377,7 +377,7 @@ fn waiting(step: &str) -> StepState {
 pub fn migration_failed(version: &Version) -> Problem {
     Problem::new(problem::MIGRATION_FAILED)
         .arg("version", version)
-        .arg("status", "exit status: 1")
+        .arg("status", "1")
         .detail("migrating contacts\nerror: UNIQUE constraint failed: contacts.email\n<script>alert('log')</script>")
 }
 

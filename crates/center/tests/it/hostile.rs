@@ -1,6 +1,7 @@
 //! What somebody hostile would try, from outside and from within.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use obnova_engine::api::{Outcome, Problem, StepState, StepStatus, UpdateSummary};
@@ -330,4 +331,22 @@ async fn a_mail_is_shown_where_it_can_do_nothing() {
         policy.contains("default-src 'none'") && !policy.contains("script"),
         "{policy}"
     );
+}
+
+#[tokio::test]
+async fn a_form_that_never_ends_is_given_up() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let centre = Centre::start().await;
+    centre.signed_in().await;
+    let address = centre.base.trim_start_matches("http://");
+    let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+    let begun = "POST /sign-in HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: 1000\r\n\r\nemail=";
+    stream.write_all(begun.as_bytes()).await.unwrap();
+    let mut answer = [0; 12];
+    let read = stream.read_exact(&mut answer);
+    tokio::time::timeout(Duration::from_secs(15), read)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 400");
 }
