@@ -41,7 +41,7 @@ impl Person {
     /// Looks closely at the page as it is now, and gives it a name for what is reported.
     pub(crate) async fn looks_at(&mut self, name: &str) -> Result<()> {
         let began = Instant::now();
-        self.looks(name)
+        self.looks()
             .await
             .with_context(|| format!("the page “{name}”, in {}", self.t.lang().tag()))?;
         self.findings.pages.push(name.to_owned());
@@ -49,7 +49,7 @@ impl Person {
         Ok(())
     }
 
-    async fn looks(&mut self, name: &str) -> Result<()> {
+    async fn looks(&mut self) -> Result<()> {
         self.hears_no_complaint().await?;
         self.browser.expect_no_serious_violations().await?;
         self.browser.set_dark(true).await?;
