@@ -20,6 +20,9 @@ type Case = (String, Box<dyn Fn(&Postgres) -> Result<()>>);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|word| word == "drive") {
+        return postgres::killed::drive(&arguments[1..]);
+    }
     let cases: Vec<Case> = contract::cases()
         .into_iter()
         .chain(postgres::cases())

@@ -1,6 +1,7 @@
 //! A database of a PostgreSQL server, with everything in and around it that a return must bring back.
 
 mod hard;
+pub mod killed;
 mod unfit;
 
 use std::path::PathBuf;
@@ -204,5 +205,6 @@ pub fn encoded(name: &str) -> String {
 
 /// The cases that are about PostgreSQL only.
 pub fn cases() -> Vec<Case> {
-    hard::cases().into_iter().chain(unfit::cases()).collect()
+    let all = [hard::cases(), killed::cases(), unfit::cases()];
+    all.into_iter().flatten().collect()
 }

@@ -1,0 +1,97 @@
+//! The engine's process is killed at any instant of protecting and of returning; the next one calls the same again.
+
+use std::process::{Command, ExitCode, Stdio};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use obnova_testkit::postgres::Postgres;
+
+use super::Server;
+use crate::Case;
+use crate::contract::{Subject, protect, restore, same};
+
+/// How often, for each rung.
+const KILLS: u32 = 8;
+
+pub(super) fn cases() -> Vec<Case> {
+    ["copy", "dump"]
+        .into_iter()
+        .map(|rung| {
+            let case: Case = (
+                format!("postgres {rung}: killed at any instant, all is as before"),
+                Box::new(move |server| killed(server, rung)),
+            );
+            case
+        })
+        .collect()
+}
+
+fn killed(server: &Postgres, rung: &str) -> Result<()> {
+    let subject = Server::new(server, "crm", rung)?;
+    let before = subject.now()?;
+    let began = Instant::now();
+    protect(&subject)?;
+    let protecting = began.elapsed();
+    subject.migrate()?;
+    let began = Instant::now();
+    restore(&subject)?;
+    let returning = began.elapsed();
+    for kill in 0..KILLS {
+        let instant = f64::from(kill) / f64::from(KILLS);
+        kill_after(&subject, "protect", protecting.mul_f64(instant))?;
+        restore(&subject)?;
+        same(&before, &subject.now()?).with_context(|| format!("protecting, {instant}"))?;
+
+        protect(&subject)?;
+        subject.migrate()?;
+        kill_after(&subject, "restore", returning.mul_f64(instant))?;
+        restore(&subject)?;
+        same(&before, &subject.now()?).with_context(|| format!("returning, {instant}"))?;
+    }
+    subject
+        .driver()?
+        .forget(&subject.protected())
+        .map_err(crate::failed)?;
+    let left = subject.left_over()?;
+    ensure!(left.is_empty(), "left over: {left}");
+    Ok(())
+}
+
+fn kill_after(subject: &Server, verb: &str, time: Duration) -> Result<()> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(["drive", verb])
+        .arg(subject.directory.path())
+        .arg(subject.protected())
+        .stdin(Stdio::null())
+        .spawn()?;
+    sleep(time);
+    child.kill()?;
+    child.wait()?;
+    Ok(())
+}
+
+/// Is the process that is killed.
+pub fn drive(arguments: &[String]) -> ExitCode {
+    match driven(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn driven(arguments: &[String]) -> Result<()> {
+    let [verb, state_dir, place] = arguments else {
+        bail!("drive VERB STATE_DIR PLACE");
+    };
+    let installation =
+        obnova_engine::Installation::load(state_dir.as_ref()).map_err(crate::failed)?;
+    let driver = obnova_engine::database::open(&installation.database);
+    match verb.as_str() {
+        "protect" => driver.protect(place.as_ref(), &|| true).map(drop),
+        _ => driver.restore(place.as_ref()),
+    }
+    .map_err(crate::failed)
+}
