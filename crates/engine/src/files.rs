@@ -14,6 +14,9 @@ use crate::durable;
 /// Written last into a copy: it is complete. Holds the [`Place`]s.
 const COMPLETE: &str = "complete";
 
+/// Bytes of disk below which nothing is kept that need not be.
+const LITTLE: u64 = 64 << 20;
+
 /// Data directories and what in them is somebody else's to protect.
 pub struct Files<'a> {
     /// The directories.
@@ -109,7 +112,13 @@ impl Files<'_> {
             return Ok(false);
         }
         self.keep_excepted(directory, &aside, copy)?;
-        renamed(copy, directory)
+        let done = renamed(copy, directory)?;
+        // What the update left goes with the copies in the end; at once if it is what fills the disk, since the journal and
+        // the version before need some of it to go on.
+        if done && free(from)? < LITTLE {
+            durable::remove_dir_all(&aside)?;
+        }
+        Ok(done)
     }
 
     /// The database may lie inside a data directory. It goes on lying there: its own driver returns it after this.
@@ -151,6 +160,12 @@ fn holds_mounts(directory: &Path) -> io::Result<bool> {
     let mounts = std::fs::read_to_string("/proc/self/mountinfo")?;
     let mut points = mounts.lines().filter_map(|line| line.split(' ').nth(4));
     Ok(points.any(|point| Path::new(&point.replace("\\040", " ")).starts_with(directory)))
+}
+
+/// Bytes of disk that are free.
+fn free(directory: &Path) -> io::Result<u64> {
+    let system = rustix::fs::statvfs(directory)?;
+    Ok(system.f_bavail * system.f_frsize)
 }
 
 /// Renames; `false` when source and target lie in different file systems.

@@ -1,7 +1,7 @@
-//! Reads the ends of logs, for problems and reports.
+//! Reads the ends of logs, for problems and reports, and keeps no more where they grew too long.
 
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 /// How far back from the end lines are looked for.
@@ -16,6 +16,19 @@ pub fn tail(path: &Path, lines: usize) -> Vec<String> {
         .iter()
         .map(|line| (*line).to_owned())
         .collect()
+}
+
+/// Makes a log that is longer than `limit` bytes as short as what [`tail`] reads of it, even where the disk is full.
+///
+/// # Errors
+/// It cannot be written.
+pub fn keep_end(path: &Path, limit: u64) -> std::io::Result<()> {
+    if std::fs::metadata(path).map_or(0, |metadata| metadata.len()) <= limit {
+        return Ok(());
+    }
+    let end = read_end(path)?;
+    let mut file = OpenOptions::new().write(true).truncate(true).open(path)?;
+    file.write_all(&end)
 }
 
 fn read_end(path: &Path) -> std::io::Result<Vec<u8>> {

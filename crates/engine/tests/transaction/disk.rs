@@ -3,17 +3,28 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use obnova_engine::api::Outcome;
 
 use crate::Case;
-use crate::fixture::Try;
+use crate::fixture::{Release, Try};
 use crate::places::Mount;
 
 /// The cases.
-pub const CASES: &[Case] = &[(
-    "a_disk_that_fills_up_during_an_update_leaves_everything_as_before",
-    full,
-)];
+pub const CASES: &[Case] = &[
+    (
+        "a_disk_that_fills_up_during_an_update_leaves_everything_as_before",
+        full,
+    ),
+    (
+        "a_migration_that_fills_the_disk_with_output_is_undone_without_help",
+        endless_output,
+    ),
+    (
+        "a_migration_that_fills_the_disk_with_data_is_undone_without_help",
+        endless_data,
+    ),
+];
 
 /// Enough for the update and the room that its check wants.
 const SIZE: &str = "400m";
@@ -72,6 +83,41 @@ fn one(after: u64) -> Result<Result<String, String>> {
             "serving once there was room"
         }
     )))
+}
+
+fn endless_output() -> Result<String> {
+    fills("yes endless; exec \"$@\"")
+}
+
+fn endless_data() -> Result<String> {
+    fills("cat /dev/zero > ../../data/endless; exec \"$@\"")
+}
+
+/// An update whose migration does this first, on a small disk.
+fn fills(shell: &str) -> Result<String> {
+    let place = tempfile::tempdir()?;
+    let _mount = match Mount::new(place.path(), SIZE) {
+        Ok(mount) => mount,
+        Err(why) => return Ok(format!("NOT TRIED, nothing can be mounted here: {why}")),
+    };
+    let mut it = Try::new_in(place.path())?;
+    it.publish(&Release {
+        version: "1.2.1",
+        schema: 3,
+        migrate: &["--fail-at", "3"],
+        serve: &[],
+        shell: Some(shell),
+        more: "",
+    })?;
+    it.start(None)?;
+    it.write("one")?;
+    let before = it.now()?;
+    let update = it.update("1.2.1")?;
+    ensure!(update.outcome == Outcome::RolledBack, "it was installed");
+    before.expect_same(&it.now()?)?;
+    it.write("two")?;
+    it.end()?;
+    Ok(update.problem.context("no reason")?.code)
 }
 
 /// Takes all room, to the last block.
