@@ -402,8 +402,12 @@ impl Engine {
         if let Err(problem) = temporary {
             tracing::warn!(detail = problem.detail, "left-overs could not be removed");
         }
+        // That of an open update says that users have worked with the version before since.
+        let open = self.hub.with_history(|history| history.open().map(|update| update.id));
+        let open = open.map(|id| format!("{id}{USED}"));
+        let keep = |name: &str| !name.ends_with(USED) || open.as_deref() == Some(name);
         let root = self.installation.protected_root();
-        steps::clean::forget_but(self.database.as_ref(), &root, &|name| !name.ends_with(USED));
+        steps::clean::forget_but(self.database.as_ref(), &root, &keep);
     }
 
     /// Runs a new update, or finishes or undoes an interrupted one; then the versions that follow in the same click.
