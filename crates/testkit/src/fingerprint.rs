@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 /// How many differences a [`Difference`] shows.
 const SHOWN: usize = 40;
 
-/// Every file of a tree, or every row of a database, by name.
+/// Every file of a tree, every row of a database, or every line of a text, by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fingerprint {
     entries: BTreeMap<String, String>,
@@ -31,6 +31,15 @@ impl Fingerprint {
     pub async fn of_sqlite(path: impl AsRef<Path>) -> Result<Self> {
         let entries = sqlite::entries(path.as_ref()).await?;
         Ok(Self { entries })
+    }
+
+    /// Of a text, such as a dump: each line by its number.
+    pub fn of_text(text: &str) -> Self {
+        let lines = text.split_inclusive('\n').enumerate();
+        let entries = lines
+            .map(|(index, line)| (format!("line {:07}", index + 1), line.to_owned()))
+            .collect();
+        Self { entries }
     }
 
     /// Without the entries whose name `is_left_out`: paths relative to the tree's root, or `table <name> row <rowid>`.

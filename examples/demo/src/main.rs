@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 use obnova_demo::admin::Admin;
+use obnova_demo::database::Kind;
 use obnova_demo::story;
 use obnova_demo::tour::{ADMIN_EMAIL, Station, Tour, set_up};
 use obnova_demo::world::{CONTACTS, World};
@@ -19,6 +20,9 @@ struct Options {
     /// Walk the whole story, check every station, and end: exit code 0 only if all hold.
     #[arg(long)]
     tour: bool,
+    /// Have the CRM's data in PostgreSQL, in a server that is started for this run and gone with it; otherwise in SQLite.
+    #[arg(long)]
+    postgres: bool,
     /// Print a JSON object a line.
     #[arg(long)]
     json: bool,
@@ -62,7 +66,12 @@ async fn run(options: &Options) -> Result<bool> {
             options.contacts
         );
     }
-    let mut world = World::make(&folder, options.contacts).context("the demo could not be made")?;
+    let kind = match options.postgres {
+        true => Kind::Postgres,
+        false => Kind::Sqlite,
+    };
+    let mut world =
+        World::make_on(kind, &folder, options.contacts).context("the demo could not be made")?;
     // Made for this run, and gone with it.
     let password = Alphanumeric.sample_string(&mut rand::rng(), 16);
     match options.tour {
@@ -109,6 +118,7 @@ async fn live(world: &mut World, password: &str, json: bool) -> Result<()> {
             "  On the command line         obnova --state {} status",
             world.state_dir.display()
         );
+        println!("  The CRM's data              {}", world.central.command());
         println!("\nCtrl-C ends it all.\n");
     }
     let told = |version: &str| {

@@ -280,6 +280,11 @@ impl<'a> Tour<'a> {
             !report.contains(self.password),
             "it holds the administrator's password"
         );
+        let database_password = self.world.central.password();
+        ensure!(
+            database_password.is_none_or(|password| !report.contains(password)),
+            "it holds the database's password"
+        );
         Ok(format!("{} bytes", report.len()))
     }
 
@@ -373,22 +378,8 @@ impl<'a> Tour<'a> {
     }
 
     async fn count(&self, query: &'static str) -> Result<i64> {
-        count(self.world, query).await
+        self.world.central.count(query).await
     }
-}
-
-/// Asks the CRM's database, beside the CRM.
-async fn count(world: &World, query: &'static str) -> Result<i64> {
-    let options = sqlx::sqlite::SqliteConnectOptions::new()
-        .filename(world.database())
-        .read_only(true);
-    let pool = sqlx::sqlite::SqlitePoolOptions::new()
-        .max_connections(1)
-        .connect_with(options)
-        .await?;
-    let count = sqlx::query_scalar(query).fetch_one(&pool).await?;
-    pool.close().await;
-    Ok(count)
 }
 
 /// Sets the centre up as its first administrator would: account, mail server, users from the CRM. Returns how many people get mails.
@@ -405,7 +396,7 @@ pub async fn set_up(world: &World, admin: &Admin, password: &str) -> Result<usiz
         )
         .await?;
     let page = admin.open("/settings").await?;
-    let database = format!("sqlite://{}", world.database().display());
+    let database = world.central.import_url();
     let port = world.sink.port().to_string();
     let fields = [
         ("smtp_host", "127.0.0.1"),
@@ -422,11 +413,10 @@ pub async fn set_up(world: &World, admin: &Admin, password: &str) -> Result<usiz
     admin.send(&page, "/settings", &fields).await?;
     let page = admin.open("/users/import").await?;
     admin.send(&page, "/users/import/now", &[]).await?;
-    let people = count(
-        world,
-        "SELECT COUNT(*) FROM app_user WHERE active = 1 AND groups NOT LIKE '%System%'",
-    )
-    .await?;
+    let people = world
+        .central
+        .count("SELECT COUNT(*) FROM app_user WHERE active = 1 AND groups NOT LIKE '%System%'")
+        .await?;
     Ok(usize::try_from(people)? + 1)
 }
 

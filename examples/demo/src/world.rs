@@ -12,6 +12,7 @@ use obnova_testkit::fingerprint::Fingerprint;
 use obnova_testkit::sink::Sink;
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::database::{Database, Kind};
 use crate::programs::{Programs, run};
 use crate::vendor::Vendor;
 
@@ -26,6 +27,8 @@ pub struct World {
     pub vendor: Vendor,
     /// The customer's state directory.
     pub state_dir: PathBuf,
+    /// The CRM's database.
+    pub central: Database,
     /// The application's public address.
     pub front: SocketAddr,
     /// The Administration Centre.
@@ -44,22 +47,36 @@ impl World {
         World::make_at(folder, contacts, [8080, 8081])
     }
 
+    /// The same on another database.
+    ///
+    /// # Errors
+    /// Something could not be made.
+    pub fn make_on(kind: Kind, folder: &Path, contacts: usize) -> Result<World> {
+        World::make_with(kind, folder, contacts, [8080, 8081])
+    }
+
     /// The same with other ports for front and centre; 0 is any free one.
     ///
     /// # Errors
     /// Something could not be made.
     pub fn make_at(folder: &Path, contacts: usize, ports: [u16; 2]) -> Result<World> {
+        World::make_with(Kind::Sqlite, folder, contacts, ports)
+    }
+
+    fn make_with(kind: Kind, folder: &Path, contacts: usize, ports: [u16; 2]) -> Result<World> {
         let programs = Programs::find()?;
         let vendor = Vendor::make(&programs, &folder.join("vendor"))?;
         vendor.publish("1.0.0")?;
         let state_dir = folder.join("customer");
         std::fs::create_dir_all(state_dir.join("data"))?;
+        let central = Database::make(kind, &state_dir)?;
         let sink = Sink::start_in(folder.join("mails"))?;
         let (front, center) = (free_port(ports[0])?, free_port(ports[1])?);
         let world = World {
             programs,
             vendor,
             state_dir,
+            central,
             front,
             center,
             sink,
@@ -74,10 +91,8 @@ impl World {
                 world.state_dir.join("current").as_os_str(),
             ])
             .args(["--files".as_ref(), world.files().as_os_str()])
-            .args([
-                "--database",
-                &format!("sqlite://{}", world.database().display()),
-            ]))?;
+            .args(["--database", &world.central.url()])
+            .envs(world.central.env()))?;
         Ok(world)
     }
 
@@ -86,11 +101,12 @@ impl World {
         let text = format!(
             "product = \"vzor-crm\"\n\n\
              [releases]\nsource = {:?}\n\n\
-             [database]\ndriver = \"sqlite\"\npath = \"data/crm.db\"\n\n\
+             {}\n\
              [data]\ndirectories = [\"data/files\"]\n\n\
              [front]\nlisten = \"{}\"\n\n\
              [center]\nlisten = \"{}\"\n",
             self.vendor.repository().display().to_string(),
+            self.central.section(),
             self.front,
             self.center
         );
@@ -107,7 +123,7 @@ impl World {
         command
     }
 
-    /// The CRM's database file.
+    /// The CRM's database file, where it is on SQLite.
     pub fn database(&self) -> PathBuf {
         self.state_dir.join("data/crm.db")
     }
@@ -224,7 +240,7 @@ impl World {
     pub async fn fingerprints(&self) -> Result<[Fingerprint; 3]> {
         let program = std::fs::canonicalize(self.state_dir.join("current"))?;
         Ok([
-            Fingerprint::of_sqlite(self.database()).await?,
+            self.central.fingerprint().await?,
             Fingerprint::of_tree(self.files())?,
             Fingerprint::of_tree(program)?,
         ])

@@ -4,9 +4,8 @@ DROP INDEX IF EXISTS contact_email_unique;
 
 ALTER TABLE contact ADD COLUMN duplicate_of BIGINT REFERENCES contact (id) ON DELETE SET NULL;
 
-UPDATE contact SET duplicate_of = (
-    SELECT min(other.id) FROM contact other
-    WHERE other.email_key = contact.email_key AND other.id < contact.id
-) WHERE email_key IS NOT NULL;
+UPDATE contact SET duplicate_of = first.id
+FROM (SELECT email_key, min(id) AS id FROM contact GROUP BY email_key) AS first
+WHERE first.email_key = contact.email_key AND first.id < contact.id;
 
 CREATE INDEX contact_duplicate_of ON contact (duplicate_of);
