@@ -195,6 +195,12 @@ impl Was {
         self
     }
 
+    /// Without a database's own files among the data: what is in it is compared as such.
+    pub fn without_database_files(mut self) -> Was {
+        self.files = self.files.without(|name| name.starts_with("app.db"));
+        self
+    }
+
     /// Compares, and says what differs.
     pub fn expect_same(&self, later: &Was) -> Result<()> {
         self.database

@@ -25,6 +25,14 @@ pub const CASES: &[Case] = &[
         odd_files,
     ),
     ("a_database_behind_a_link_comes_back_there", linked_database),
+    (
+        "a_database_inside_the_data_comes_back_there",
+        inner_database,
+    ),
+    (
+        "a_database_inside_data_in_another_file_system_comes_back_there",
+        inner_database_mounted,
+    ),
     ("a_data_directory_around_the_engines_own_is_refused", around),
 ];
 
@@ -58,12 +66,12 @@ fn undone(mut it: Try) -> Result<Try> {
     it.start(None)?;
     it.write("one")?;
     for _ in 0..2 {
-        let before = it.now()?;
+        let before = it.now()?.without_database_files();
         let update = it.update("1.2.0")?;
         ensure!(update.outcome == Outcome::RolledBack, "it was installed");
         let code = update.problem.context("no reason")?.code;
         ensure!(code == "migration-failed", "{code}\n{}", it.engine_log());
-        before.expect_same(&it.now()?)?;
+        before.expect_same(&it.now()?.without_database_files())?;
         it.write("two")?;
     }
     Ok(it)
@@ -202,6 +210,43 @@ fn linked_database() -> Result<String> {
     ensure!(database.is_symlink(), "the link is gone");
     it.end()?;
     Ok("the link is still there".to_owned())
+}
+
+/// Moves the database into the data directory; a link stays for those who look for it where it was.
+fn move_in(it: &Try) -> Result<()> {
+    configure(it, "\"app.db\"", "\"data/app.db\"")?;
+    let state = it.state_dir();
+    for suffix in ["", "-wal", "-shm"] {
+        let from = state.join(format!("app.db{suffix}"));
+        if from.exists() {
+            std::fs::rename(from, state.join(format!("data/app.db{suffix}")))?;
+        }
+    }
+    Ok(symlink("data/app.db", state.join("app.db"))?)
+}
+
+fn inner_database() -> Result<String> {
+    let it = Try::new()?;
+    move_in(&it)?;
+    let it = undone(it)?;
+    let written = it.written()?;
+    ensure!(written == ["one", "two"], "{written:?}");
+    it.end()?;
+    Ok("with what was written".to_owned())
+}
+
+fn inner_database_mounted() -> Result<String> {
+    let it = Try::new()?;
+    move_in(&it)?;
+    let _mount = match mount_over(&it.state_dir().join("data"))? {
+        Ok(mount) => mount,
+        Err(why) => return Ok(format!("NOT TRIED, nothing can be mounted here: {why}")),
+    };
+    let it = undone(it)?;
+    let written = it.written()?;
+    ensure!(written == ["one", "two"], "{written:?}");
+    it.end()?;
+    Ok("with what was written".to_owned())
 }
 
 fn around() -> Result<String> {
