@@ -174,6 +174,9 @@ pub struct StepState {
     pub step: String,
     /// How it stands.
     pub status: StepStatus,
+    /// Whether this is the step that failed, or was interrupted; still so once it has been undone.
+    #[serde(default)]
+    pub failed: bool,
     /// How long it took (or has taken), milliseconds.
     pub took_ms: Option<u64>,
 }

@@ -62,6 +62,8 @@ pub struct Step {
     pub name: String,
     /// How it stands.
     pub status: StepStatus,
+    /// Whether it failed.
+    pub failed: bool,
     /// When it was begun.
     pub began: Timestamp,
     /// Milliseconds it took to do, once done.
@@ -204,6 +206,7 @@ impl Update {
                         return Err("step_failed");
                     }
                     self.steps[at].status = StepStatus::Failed;
+                    self.steps[at].failed = true;
                 }
                 self.problem = Some(problem.clone());
                 self.direction = Back;
@@ -255,6 +258,7 @@ impl Update {
         self.steps.push(Step {
             name: name.to_owned(),
             status: StepStatus::Running,
+            failed: false,
             began: at,
             took_ms: None,
         });
@@ -283,11 +287,13 @@ impl Update {
             Some(step) => StepState {
                 step: step.name.clone(),
                 status: step.status,
+                failed: step.failed,
                 took_ms: step.took_ms,
             },
             None => StepState {
                 step: (*name).to_owned(),
                 status: StepStatus::Waiting,
+                failed: false,
                 took_ms: None,
             },
         };

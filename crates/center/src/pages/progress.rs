@@ -48,10 +48,15 @@ impl Steps {
 
 fn step_view(t: &Text, step: &StepState, progress: Option<&Progress>) -> StepView {
     let is_moving = matches!(step.status, StepStatus::Running | StepStatus::Undoing);
+    let (class, status) = match step.status {
+        // Which one was the cause stays to be seen among all that were undone.
+        StepStatus::Undone if step.failed => ("failed", "status-failed-undone".to_owned()),
+        status => (class(status), format!("status-{}", class(status))),
+    };
     StepView {
         name: t.step(&step.step),
-        class: class(step.status),
-        status: t.get(&format!("status-{}", class(step.status))),
+        class,
+        status: t.get(&status),
         took: step
             .took_ms
             .filter(|_| step.status != StepStatus::Waiting)

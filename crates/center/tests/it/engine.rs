@@ -369,6 +369,7 @@ fn waiting(step: &str) -> StepState {
     StepState {
         step: step.into(),
         status: StepStatus::Waiting,
+        failed: false,
         took_ms: None,
     }
 }

@@ -79,6 +79,7 @@ async fn what_the_machine_said_about_a_problem_is_text() {
         steps: vec![StepState {
             step: HOSTILE.to_owned(),
             status: StepStatus::Undone,
+            failed: false,
             took_ms: None,
         }],
     };
@@ -349,4 +350,26 @@ async fn a_form_that_never_ends_is_given_up() {
         .unwrap()
         .unwrap();
     assert_eq!(&answer, b"HTTP/1.1 400");
+}
+
+#[tokio::test]
+async fn a_connection_is_not_kept_for_somebody_who_says_nothing() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let centre = Centre::start().await;
+    let address = centre.base.trim_start_matches("http://");
+    let mut waiting = Vec::new();
+    for said in ["", "GET / HTTP/1.1\r\nhost: x\r\nx-long: "] {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.write_all(said.as_bytes()).await.unwrap();
+        waiting.push(async move {
+            let mut answer = Vec::new();
+            let read = stream.read_to_end(&mut answer);
+            let closed = tokio::time::timeout(Duration::from_secs(15), read).await;
+            closed.map(|_| said)
+        });
+    }
+    let closed = futures_util::future::join_all(waiting).await;
+    assert!(closed.iter().all(Result::is_ok), "{closed:?}");
+    let answer = Browser::new(&centre, "en").get("/").await;
+    assert_eq!(answer.status(), StatusCode::OK);
 }

@@ -228,3 +228,69 @@ fn a_version_that_failed_and_later_succeeded_has_not_failed() {
     events.extend([again, completed]);
     assert!(!History::of(&events).unwrap().failed_before(&version));
 }
+
+#[test]
+fn the_step_that_failed_is_known_after_everything_was_undone() {
+    let step = || "migrate".to_owned();
+    let problem = Problem::new("migration-failed");
+    let events = [
+        event(1, started()),
+        event(
+            2,
+            EventKind::StepStarted {
+                step: "hold".into(),
+            },
+        ),
+        event(
+            3,
+            EventKind::StepFinished {
+                step: "hold".into(),
+                took_ms: 1,
+                detail: None,
+            },
+        ),
+        event(4, EventKind::StepStarted { step: step() }),
+        event(
+            5,
+            EventKind::StepFailed {
+                step: step(),
+                problem: problem.clone(),
+            },
+        ),
+        event(6, EventKind::UndoStarted { step: step() }),
+        event(
+            7,
+            EventKind::UndoFinished {
+                step: step(),
+                took_ms: 1,
+            },
+        ),
+        event(
+            8,
+            EventKind::UndoStarted {
+                step: "hold".into(),
+            },
+        ),
+        event(
+            9,
+            EventKind::UndoFinished {
+                step: "hold".into(),
+                took_ms: 1,
+            },
+        ),
+        event(
+            10,
+            EventKind::RolledBack {
+                problem,
+                blackout_ms: 1,
+            },
+        ),
+    ];
+    let history = History::of(&events).unwrap();
+    let failed: Vec<bool> = history.updates()[0]
+        .steps
+        .iter()
+        .map(|step| step.failed)
+        .collect();
+    assert_eq!(failed, [false, true]);
+}

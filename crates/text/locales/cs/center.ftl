@@ -127,6 +127,7 @@ status-done = hotovo
 status-failed = selhalo
 status-undoing = vrací se
 status-undone = vráceno
+status-failed-undone = selhalo, vráceno
 
 # The window at the end
 verdict-done = Instalace byla dokončena

@@ -127,6 +127,7 @@ status-done = done
 status-failed = failed
 status-undoing = being undone
 status-undone = undone
+status-failed-undone = failed, undone
 
 # The window at the end
 verdict-done = The installation is complete
