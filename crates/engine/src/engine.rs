@@ -403,7 +403,9 @@ impl Engine {
             tracing::warn!(detail = problem.detail, "left-overs could not be removed");
         }
         // That of an open update says that users have worked with the version before since.
-        let open = self.hub.with_history(|history| history.open().map(|update| update.id));
+        let open = self
+            .hub
+            .with_history(|history| history.open().map(|update| update.id));
         let open = open.map(|id| format!("{id}{USED}"));
         let keep = |name: &str| !name.ends_with(USED) || open.as_deref() == Some(name);
         let root = self.installation.protected_root();
@@ -601,5 +603,10 @@ fn lock(installation: &Installation) -> Result<durable::Lock, Problem> {
     durable::create_dir_all(&installation.state_dir).map_err(system)?;
     durable::create_dir_all(&installation.logs()).map_err(system)?;
     durable::create_dir_all(&installation.versions()).map_err(system)?;
+    // Copies lie here outside the directories that may keep others from the originals.
+    let protected = installation.protected_root();
+    durable::create_dir_all(&protected)
+        .and_then(|()| durable::set_mode(&protected, 0o700))
+        .map_err(system)?;
     durable::Lock::try_take(&path).map_err(system)
 }

@@ -7,6 +7,7 @@ use crate::application;
 use crate::durable;
 use crate::problem;
 use crate::step::{Context, Step};
+use crate::steps::clean;
 
 /// See the module.
 pub(super) struct Hold;
@@ -41,13 +42,13 @@ impl Step for Hold {
         // From the next line on users write again: going back to the copies once more would lose that.
         let protected = cx.protected();
         if protected.exists() {
-            durable::remove_dir_all(&cx.used())
-                .and_then(|()| durable::rename(&protected, &cx.used()))
-                .map_err(|error| {
-                    Problem::new(problem::SYSTEM)
-                        .arg("path", protected.display())
-                        .detail(error)
-                })?;
+            // That of another journal's update with this number.
+            clean::forget(cx.database, &cx.used());
+            durable::rename(&protected, &cx.used()).map_err(|error| {
+                Problem::new(problem::SYSTEM)
+                    .arg("path", protected.display())
+                    .detail(error)
+            })?;
         }
         cx.traffic.pass(running.address());
         Ok(())

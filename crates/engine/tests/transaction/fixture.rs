@@ -1,5 +1,6 @@
 //! An installation of the test application with its vendor, and the engine as a process.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::OnceLock;
@@ -517,10 +518,10 @@ impl Try {
         );
         let left = processes_naming(&self.state_dir())?;
         ensure!(left.is_empty(), "still running: {left:?}");
-        let protected = std::fs::read_dir(self.state_dir().join("protected"))
-            .into_iter()
-            .flatten()
-            .count();
+        let root = self.state_dir().join("protected");
+        let mode = std::fs::metadata(&root)?.permissions().mode();
+        ensure!(mode & 0o077 == 0, "others can read protected copies");
+        let protected = std::fs::read_dir(root).into_iter().flatten().count();
         ensure!(protected <= 1, "{protected} protected copies are left over");
         let left = left_over(&self.state_dir());
         ensure!(left.is_empty(), "left over: {left:?}");
