@@ -5,6 +5,7 @@ mod app;
 mod assets;
 mod attempt;
 mod auth;
+mod connections;
 mod error;
 mod explain;
 mod first_run;

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::app::{self, Centre};
-use crate::{jobs, store};
+use crate::{connections, jobs, store};
 
 /// Time that requests under way get to finish at the end. Live connections end at once.
 const GRACE: Duration = Duration::from_secs(5);
@@ -98,15 +98,7 @@ pub async fn serve(
         centre.engine().clone(),
         ended.clone(),
     );
-    let service = app::router(centre).into_make_service_with_connect_info::<SocketAddr>();
-    let mut served = tokio::spawn(async move {
-        let mut ended = ended;
-        axum::serve(listener, service)
-            .with_graceful_shutdown(async move {
-                let _ = ended.wait_for(|ended| *ended).await;
-            })
-            .await
-    });
+    let mut served = tokio::spawn(connections::serve(listener, app::router(centre), ended));
     tokio::select! {
         () = shutdown => {}
         result = &mut served => return finished(result),
