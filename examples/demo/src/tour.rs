@@ -214,11 +214,19 @@ impl<'a> Tour<'a> {
 
     /// What 1.1.0 and 1.3.0 are known to do to the data.
     async fn check_migrated(&self, version: &str) -> Result<()> {
-        let question = match version {
-            "1.1.0" => "SELECT COUNT(*) FROM contact WHERE full_name IS NULL OR full_name = ''",
-            _ => "SELECT COUNT(*) - COUNT(*) FROM contact",
+        let (done, left) = match version {
+            "1.1.0" => (
+                "SELECT COUNT(*) FROM contact WHERE full_name <> ''",
+                "SELECT COUNT(*) FROM contact WHERE full_name IS NULL OR full_name = ''",
+            ),
+            "1.3.0" => (
+                "SELECT COUNT(*) FROM contact WHERE duplicate_of IS NOT NULL",
+                "SELECT COUNT(email_key) - COUNT(DISTINCT email_key) FROM contact WHERE duplicate_of IS NULL",
+            ),
+            other => bail!("what {other} does to the data is not known here"),
         };
-        let left = self.count(question).await?;
+        ensure!(self.count(done).await? > 0, "nothing was migrated");
+        let left = self.count(left).await?;
         ensure!(left == 0, "{left} contacts were not migrated");
         Ok(())
     }
@@ -398,7 +406,9 @@ pub async fn set_up(world: &World, admin: &Admin, password: &str) -> Result<usiz
     let page = admin.open("/settings").await?;
     let database = world.central.import_url();
     let port = world.sink.port().to_string();
+    let address = format!("http://{}/", world.center);
     let fields = [
+        ("public_url", address.as_str()),
         ("smtp_host", "127.0.0.1"),
         ("smtp_port", port.as_str()),
         ("smtp_security", "none"),
