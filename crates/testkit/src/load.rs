@@ -393,8 +393,9 @@ mod tests {
     async fn a_slow_server_is_asked_as_often_as_a_fast_one() {
         let base = server(Duration::from_millis(400), "200 OK").await;
         let load = Load::new(base, 100, make);
-        let outcome = load.run_for(Duration::from_millis(505)).await.unwrap();
-        assert!((45..=51).contains(&outcome.sent), "{outcome}");
+        let outcome = load.run_for(Duration::from_secs(1)).await.unwrap();
+        // One after the other it would be three. A busy machine may be late with some.
+        assert!((30..=101).contains(&outcome.sent), "{outcome}");
         assert_eq!((outcome.ok, outcome.failed), (outcome.sent, 0), "{outcome}");
         assert!(outcome.latency.p50_ms >= 400.0, "{outcome}");
         assert!(outcome.longest_gap_ms >= 400.0, "{outcome}");
@@ -413,7 +414,7 @@ mod tests {
     async fn failures_are_counted_and_the_first_ones_explained() {
         let base = server(Duration::ZERO, "503 Service Unavailable").await;
         let outcome = Load::new(base, 100, make)
-            .run_for(Duration::from_millis(255))
+            .run_for(Duration::from_secs(1))
             .await
             .unwrap();
         assert_eq!(outcome.failed, outcome.sent);
@@ -422,7 +423,7 @@ mod tests {
         assert!(outcome.reasons[0].contains("503"), "{outcome}");
 
         let nobody = Load::new("http://127.0.0.1:1", 100, make);
-        let outcome = nobody.run_for(Duration::from_millis(55)).await.unwrap();
+        let outcome = nobody.run_for(Duration::from_millis(500)).await.unwrap();
         assert!(outcome.reasons[0].contains("refused"), "{outcome}");
     }
 
