@@ -17,8 +17,8 @@ use crate::signals::asked_to_end;
 const ROLES: [&str; 3] = ["engine", "center", "front"];
 /// A role that lived this long is started again at once.
 const STABLE: Duration = Duration::from_secs(10);
-/// Longest pause before a role is started again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// Longest pause before a role is started again; requests may be held for as long.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// How long roles may take to end when asked.
 const END_PATIENCE: Duration = Duration::from_secs(30);
 
