@@ -115,7 +115,8 @@ async fn live(world: &mut World, password: &str, json: bool) -> Result<()> {
             world.state_dir.with_file_name("mails").display()
         );
         println!(
-            "  On the command line         obnova --state {} status",
+            "  On the command line         {} --state {} status",
+            world.programs.obnova.display(),
             world.state_dir.display()
         );
         println!("  The CRM's data              {}", world.central.command());
@@ -123,7 +124,9 @@ async fn live(world: &mut World, password: &str, json: bool) -> Result<()> {
     }
     let told = |version: &str| {
         if !json {
-            println!("The vendor has published {version}: open Updates, or press Refresh there.");
+            println!(
+                "The vendor has published {version}: open Updates, or press Check again there."
+            );
         }
     };
     let mut terminate = signal(SignalKind::terminate())?;
