@@ -216,7 +216,7 @@ async fn under_load<T>(
     work: impl Future<Output = Result<T>>,
 ) -> Result<(T, Seen)> {
     let load = Load::new(
-        &format!("http://{}", world.front),
+        format!("http://{}", world.front),
         RATE,
         move |shot| match shot.write {
             false => Asked::get("/api/companies?page=1"),
