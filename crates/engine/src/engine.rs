@@ -279,10 +279,11 @@ impl Engine {
 
     /// Removes what an engine that was killed did not come to remove.
     fn sweep(&self) {
-        let temporary = durable::remove_temporaries(&self.installation.state_dir)
-            .map_err(|error| Problem::new(problem::SYSTEM).detail(error));
-        if let Err(problem) = temporary {
-            tracing::warn!(detail = problem.detail, "left-overs could not be removed");
+        let state_dir = self.installation.state_dir.clone();
+        for directory in [state_dir, self.installation.versions()] {
+            if let Err(error) = durable::remove_temporaries(&directory) {
+                tracing::warn!(%error, "left-overs could not be removed");
+            }
         }
         // That of an open update says that users have worked with the version before since.
         let open = self
