@@ -81,6 +81,7 @@ impl Postgres {
     }
 
     fn try_protect(&self, to: &Path, go_on: &dyn Fn() -> bool) -> Result<String, Failure> {
+        note::unset_complete(to)?;
         self.try_forget(to)?;
         durable::remove_dir_all(to)
             .and_then(|()| durable::create_dir_all(to))

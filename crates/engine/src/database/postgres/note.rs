@@ -61,6 +61,12 @@ pub(super) fn set_complete(directory: &Path) -> Result<(), Failure> {
     durable::write(&path, b"", 0o600).map_err(|error| Failure::disk(&path, error))
 }
 
+/// Takes that back, before what is protected goes: nobody may take what is left for complete.
+pub(super) fn unset_complete(directory: &Path) -> Result<(), Failure> {
+    let path = complete(directory);
+    durable::remove_file(&path).map_err(|error| Failure::disk(&path, error))
+}
+
 /// Whether that was said.
 pub(super) fn is_complete(directory: &Path) -> bool {
     complete(directory).exists()
