@@ -1,8 +1,10 @@
 //! One customer's installation, and the machine around it.
 
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -278,9 +280,18 @@ impl Drop for World {
     }
 }
 
-/// The wanted port of loopback, or any free one when somebody has it.
+/// The wanted port of loopback, or any free one when somebody has it, or another world of this process is about to.
 fn free_port(wanted: u16) -> Result<SocketAddr> {
-    let listener = TcpListener::bind(("127.0.0.1", wanted))
-        .or_else(|_| TcpListener::bind(("127.0.0.1", 0)))?;
-    Ok(listener.local_addr()?)
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    for port in [wanted].into_iter().chain(std::iter::repeat_n(0, 100)) {
+        let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) else {
+            continue;
+        };
+        let address = listener.local_addr()?;
+        if given.insert(address.port()) {
+            return Ok(address);
+        }
+    }
+    bail!("no port of loopback is free")
 }

@@ -36,15 +36,21 @@ fn processes(state_dir: &Path) -> Result<Vec<(Pid, String)>> {
     Ok(found)
 }
 
-/// Kills a role, or `up` itself.
+/// Kills a role, or `up` itself; waits for one that is just being started again.
 fn kill(state_dir: &Path, role: &str) -> Result<()> {
     let word = format!(" {role} ");
-    let all = processes(state_dir)?;
-    let it = all
-        .iter()
-        .find(|(_, line)| format!("{line} ").contains(&word));
-    let (pid, _) = it.with_context(|| format!("no {role} among {all:?}"))?;
-    Ok(kill_process(*pid, Signal::KILL)?)
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let all = processes(state_dir)?;
+        let mut named = all
+            .iter()
+            .filter(|(_, line)| format!("{line} ").contains(&word));
+        if let Some((pid, _)) = named.next() {
+            return Ok(kill_process(*pid, Signal::KILL)?);
+        }
+        ensure!(Instant::now() < until, "no {role} among {all:?}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 async fn install(world: &World, version: &str) -> Result<u64> {
@@ -156,6 +162,8 @@ async fn a_front_killed_while_it_holds_loses_no_acknowledged_write() -> Result<(
             anyhow::Ok(ended.outcome)
         };
         let (outcome, seen) = under_load(&world, prefix, update).await?;
+        // Those that it held, and those before it was back: the kill did hit it.
+        ensure!(seen.failed > 0, "nothing failed: {seen}");
         println!(
             "front killed in {step} of {version}: {outcome:?}; {} sent, {} failed, {} writes acknowledged",
             seen.sent,
@@ -284,8 +292,7 @@ async fn a_centre_killed_again_and_again_tells_everybody_once() -> Result<()> {
     let update = install(&world, "1.1.0").await?;
     for step in ["announce", "hold", "migrate", "release_traffic", "clean"] {
         until_step(&world, step).await?;
-        // It may be just being started again.
-        let _ = kill(&world.state_dir, "center");
+        kill(&world.state_dir, "center")?;
         tokio::time::sleep(Duration::from_millis(150)).await;
     }
     let ended = world.ended_update(update).await?;
@@ -297,7 +304,7 @@ async fn a_centre_killed_again_and_again_tells_everybody_once() -> Result<()> {
         while world.sink.messages().len() < sent + 3 && Instant::now() < until {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        let _ = kill(&world.state_dir, "center");
+        kill(&world.state_dir, "center")?;
     }
     let mut quiet = (0, Instant::now());
     while quiet.1.elapsed() < Duration::from_secs(20) {
@@ -329,6 +336,11 @@ async fn a_centre_killed_again_and_again_tells_everybody_once() -> Result<()> {
         ids.len()
     );
     // Everybody at the beginning and at the end, in one of two languages; the group besides.
-    ensure!(told.len() >= 2 * people, "{} of {people} twice", told.len());
+    let log = std::fs::read_to_string(world.state_dir.join("up.log")).unwrap_or_default();
+    ensure!(
+        told.len() >= 2 * people,
+        "{} of {people} twice\n{log}",
+        told.len()
+    );
     world.stop()
 }
