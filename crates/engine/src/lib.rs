@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Everything that must be so for that: an event is on disk before its act; a failed append stops the update; `run` and `undo`
-//! are repeatable; step names are never reused; after the record of `release_traffic` there is no automatic way back.
+//! are repeatable; step names are never reused; after the record of `release_traffic` there is no automatic way back (but for a new version that ends before its first request).
 
 // See clippy.toml. Tests write, and damage, whatever they like.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]

@@ -51,7 +51,8 @@ pub fn forwards(hub: &Hub, cx: &mut Context, deadline: Duration) -> End {
         match run(hub, cx, *step) {
             Ok(()) => {}
             Err(_) if cx.cancelled.load(Ordering::Relaxed) => return End::Interrupted,
-            // The new version may end after its checks and before the first request: then all can still be undone.
+            // The new version may end after its checks and before the first request: then all can still be undone, by the
+            // engine that has held requests all the time and knows that none was let through.
             Err(problem)
                 if past_return
                     || is_past_return(hub) && !(verified && cx.traffic.upstream().is_none()) =>
@@ -59,6 +60,18 @@ pub fn forwards(hub: &Hub, cx: &mut Context, deadline: Duration) -> End {
                 if !insist(hub, cx, *step, problem) {
                     return End::Interrupted;
                 }
+            }
+            Err(problem) if is_past_return(hub) => {
+                // What is on disk so far tells the next engine to finish the update. That must be taken back before anything
+                // is undone: otherwise it would start the new version over data that has been returned.
+                let failed = EventKind::StepFailed {
+                    step: step.name().to_owned(),
+                    problem,
+                };
+                return match must(cx, || hub.append(cx.update, failed.clone())) {
+                    true => back(hub, cx, None),
+                    false => End::Interrupted,
+                };
             }
             Err(problem) => {
                 return back(hub, cx, Some((*step, problem)));
