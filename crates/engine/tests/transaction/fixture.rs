@@ -259,15 +259,31 @@ impl Deed {
     }
 }
 
-/// Kills the process that a record of the engine's names; `false` when there is none.
+/// Kills the process that a record of the engine's names, and waits until it is gone: a kill takes its time on a busy machine.
+/// `false` when there is none.
 pub fn kill_recorded(state: &Path, record: &str) -> bool {
     let read = || -> Option<rustix::process::Pid> {
         let bytes = std::fs::read(state.join(record)).ok()?;
         let record: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
         rustix::process::Pid::from_raw(i32::try_from(record["pid"].as_i64()?).ok()?)
     };
-    read().is_some_and(|pid| {
-        rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok()
+    let Some(pid) = read() else {
+        return false;
+    };
+    let is_killed = rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok();
+    let until = Instant::now() + Duration::from_secs(10);
+    while is_killed && lives(pid) && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    is_killed
+}
+
+/// Whether a process is more than a zombie.
+fn lives(pid: rustix::process::Pid) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
+    stat.is_ok_and(|stat| {
+        let after_name = stat.rfind(')').map_or("", |at| &stat[at + 1..]);
+        !after_name.trim_start().starts_with(['Z', 'X'])
     })
 }
 
