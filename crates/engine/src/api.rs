@@ -12,6 +12,17 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+mod copies;
+mod doctor;
+mod rehearsal;
+
+pub use copies::{Exported, KeepRule, ProtectedCopy, RevertPlan, TableChange};
+pub use doctor::{Doctor, Finding, Health, RungFacts};
+pub use rehearsal::{
+    Expired, Forecast, ForecastTraffic, Isolation, Rehearsal, RehearsalOutcome, RehearsalSettings,
+    Rehearsing,
+};
+
 /// The name of the socket inside the state directory.
 pub const SOCKET_NAME: &str = "engine.sock";
 
@@ -38,8 +49,49 @@ pub enum Request {
         version: Option<Version>,
         /// Who asked, for the journal and the mails: a user's name, or `cli:root`.
         actor: String,
-        /// Install although the version failed here before.
+        /// Install although the version failed here before, or its rehearsal did.
         insist: bool,
+    },
+    /// Try `version` on a clone. Answers [`Answer::State`] as soon as it has begun; `state.rehearsing` says how far it is.
+    Rehearse {
+        /// The version to try, or the newest one offered.
+        version: Option<Version>,
+        /// Who asked.
+        actor: String,
+    },
+    /// Break off the rehearsal that is running; its clone is deleted. Answers [`Answer::State`].
+    CancelRehearsal,
+    /// What the newest rehearsal of this version said. Answers [`Answer::Log`].
+    RehearsalLog {
+        /// Which version.
+        version: Version,
+    },
+    /// Whether this installation is fit, and what protecting it costs. Answers [`Answer::Doctor`].
+    Doctor {
+        /// Try every way that is possible here, on a small scale, and time it; takes seconds.
+        measure: bool,
+    },
+    /// Protected copies that are kept. Answers [`Answer::Copies`].
+    Copies,
+    /// Delete a protected copy. Answers [`Answer::Copies`].
+    DeleteCopy {
+        /// The update before which it was made.
+        update: UpdateId,
+    },
+    /// What going back to the version before would lose. Answers [`Answer::RevertPlan`].
+    RevertPlan,
+    /// Copy what would be lost by going back into a new directory. Answers [`Answer::Exported`].
+    Export {
+        /// The directory, made by this.
+        directory: std::path::PathBuf,
+    },
+    /// Go back to the version before the last finished update, and to its data: everything written since is lost. Answers
+    /// [`Answer::Started`].
+    Revert {
+        /// The update that is taken back, so that nobody takes back another than was looked at.
+        update: UpdateId,
+        /// Who asked.
+        actor: String,
     },
     /// Every journalled event with a number greater than `after`, in order; with `follow`, for ever, and with
     /// [`Line::Progress`] lines between them that have no number and are never repeated.
@@ -93,6 +145,22 @@ pub enum Answer {
     Report(Box<Report>),
     /// The settings in force.
     Settings(Settings),
+    /// Lines of a log.
+    Log {
+        /// Oldest first.
+        lines: Vec<String>,
+    },
+    /// What a look at the installation found.
+    Doctor(Box<Doctor>),
+    /// Protected copies, newest first.
+    Copies {
+        /// One entry a copy.
+        copies: Vec<ProtectedCopy>,
+    },
+    /// What going back would lose.
+    RevertPlan(Box<RevertPlan>),
+    /// What was exported.
+    Exported(Exported),
     /// The request was understood and refused, or failed; nothing was changed unless the problem says so.
     Problem(Problem),
 }
@@ -130,6 +198,9 @@ pub struct State {
     pub last_event: u64,
     /// The last finished update, if there was one.
     pub last_update: Option<UpdateSummary>,
+    /// The rehearsal that is running, if one is.
+    #[serde(default)]
+    pub rehearsing: Option<Rehearsing>,
 }
 
 /// What the engine is doing.
@@ -250,8 +321,11 @@ pub struct Offer {
     pub notes: Vec<ReleaseNotes>,
     /// Why it cannot be installed now; empty when it can.
     pub obstacles: Vec<Problem>,
-    /// Whether an administrator may install it in spite of `obstacles` (it failed here before).
+    /// Whether an administrator may install it in spite of `obstacles` (it failed here before, or its rehearsal did).
     pub may_insist: bool,
+    /// The newest rehearsal of the first version to go to.
+    #[serde(default)]
+    pub rehearsal: Option<Rehearsal>,
     /// Bytes to download, at most.
     pub download_bytes: u64,
 }
@@ -342,6 +416,12 @@ pub enum EventKind {
         hop: u32,
         /// Who asked.
         actor: String,
+        /// Whether it leads on or back.
+        #[serde(default, skip_serializing_if = "UpdateKind::is_install")]
+        kind: UpdateKind,
+        /// What a rehearsal said it would take.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        forecast: Option<Forecast>,
     },
     /// A step is about to act.
     StepStarted {
@@ -390,6 +470,27 @@ pub enum EventKind {
     },
 }
 
+/// Whether an update leads on or back.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UpdateKind {
+    /// To a release.
+    #[default]
+    Install,
+    /// Back to the protected copy of an earlier update, after that was finished.
+    Revert {
+        /// The update that is taken back.
+        of: UpdateId,
+    },
+}
+
+impl UpdateKind {
+    /// Whether it leads on; journals from before there was another way say nothing.
+    pub fn is_install(&self) -> bool {
+        *self == UpdateKind::Install
+    }
+}
+
 /// One update, for lists.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct UpdateSummary {
@@ -415,6 +516,12 @@ pub struct UpdateSummary {
     pub steps: Vec<StepState>,
     /// Why it was undone, if it was.
     pub problem: Option<Problem>,
+    /// Whether it led on or back.
+    #[serde(default)]
+    pub kind: UpdateKind,
+    /// What a rehearsal had said it would take.
+    #[serde(default)]
+    pub forecast: Option<Forecast>,
 }
 
 /// How an update ended.
@@ -459,8 +566,15 @@ pub struct Settings {
     pub channel: String,
     /// How the front holds requests.
     pub hold: HoldLimits,
-    /// Seconds from holding traffic until everything is undone if the new version does not serve.
-    pub blackout_deadline_s: u64,
+    /// Seconds from holding traffic until everything is undone if the new version does not serve; three times the forecast
+    /// where nothing is said, or ten minutes without a forecast.
+    pub blackout_deadline_s: Option<u64>,
+    /// When rehearsals are made and how long they count.
+    #[serde(default)]
+    pub rehearsal: RehearsalSettings,
+    /// Which protected copies are kept.
+    #[serde(default)]
+    pub keep: KeepRule,
 }
 
 /// How much the front holds before it shows the maintenance page instead.

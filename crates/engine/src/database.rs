@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::api::Problem;
-use crate::installation;
+use crate::api::{Problem, RungFacts, TableChange};
+use crate::{installation, problem};
 
 mod postgres;
 mod sqlite;
@@ -50,6 +50,85 @@ pub trait Database: Send + Sync {
     /// # Errors
     /// `database-unusable`; `disk-space`, where it lies elsewhere on this machine.
     fn check(&self) -> Result<(), Problem>;
+
+    /// What makes `protect` short and can be done while the application works with the database: called before requests are
+    /// held, with the directory that `protect` will get. `None` when there is nothing of the kind. Repeatable; given up by `forget`.
+    ///
+    /// # Errors
+    /// `protection-failed`; the database itself is untouched.
+    fn prepare(
+        &self,
+        _to: &Path,
+        _progress: &mut dyn FnMut(u64, u64),
+        _go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<String>, Problem> {
+        Ok(None)
+    }
+
+    /// Copies the database as it is at one instant into the new directory `to`, while the application goes on working with it:
+    /// for rehearsals. As little in its way as possible. The answer says how.
+    ///
+    /// # Errors
+    /// `rehearsal-impossible`: not with this driver, these rights or this room.
+    fn snapshot(&self, _to: &Path, _go_on: &dyn Fn() -> bool) -> Result<String, Problem> {
+        Err(Problem::new(problem::REHEARSAL_IMPOSSIBLE).arg("database", self.describe()))
+    }
+
+    /// A database of its own made of what `snapshot` put into `from`, by a private server if it needs one: everything of it
+    /// lies in `from`, and it can be reached in a network of its own that has loopback only, where it has the same address as
+    /// the original if that is on loopback. Its server ends when the value is dropped, and when this process dies.
+    ///
+    /// # Errors
+    /// `rehearsal-impossible`.
+    fn stage(&self, _from: &Path, _go_on: &dyn Fn() -> bool) -> Result<Box<dyn Database>, Problem> {
+        Err(Problem::new(problem::REHEARSAL_IMPOSSIBLE).arg("database", self.describe()))
+    }
+
+    /// A fingerprint of all that is in it, for comparing before and after a way back: equal exactly if the contents are.
+    ///
+    /// # Errors
+    /// `database-unusable`.
+    fn fingerprint(&self) -> Result<String, Problem> {
+        Err(Problem::new(problem::DATABASE_UNUSABLE).arg("database", self.describe()))
+    }
+
+    /// Every way to protect it, the fastest first, and what each costs here. With `measure`, each possible one is tried on a
+    /// small scale and timed.
+    fn rungs(&self, _measure: bool) -> Vec<RungFacts> {
+        Vec::new()
+    }
+
+    /// What the role that is used may and may not do. Technical English.
+    fn rights(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Counters by which [`Database::written_since`] tells later what was written; kept beside the protected copy.
+    ///
+    /// # Errors
+    /// `database-unusable`.
+    fn counters(&self) -> Result<serde_json::Value, Problem> {
+        Ok(serde_json::Value::Null)
+    }
+
+    /// What was written since those counters were taken; `None` when that cannot be told.
+    ///
+    /// # Errors
+    /// `database-unusable`.
+    fn written_since(
+        &self,
+        _counters: &serde_json::Value,
+    ) -> Result<Option<Vec<TableChange>>, Problem> {
+        Ok(None)
+    }
+
+    /// Writes all that is in it into the new directory `to`, in a form that its own tools read; the application may be running.
+    ///
+    /// # Errors
+    /// `system`.
+    fn export(&self, to: &Path, go_on: &dyn Fn() -> bool) -> Result<(), Problem> {
+        self.snapshot(to, go_on).map(drop)
+    }
 
     /// Puts a copy into the directory `to`, complete and durable when this returns. Whatever lies there is of another update or
     /// an interrupted call, and goes. The answer says how it was done. `go_on` is asked while it is.

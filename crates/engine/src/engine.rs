@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use obnova_release::{Description, VerifiedRelease};
 use semver::Version;
 
-use crate::api::{Answer, EventKind, Problem, Progress, Request, Unit, UpdateId};
+use crate::api::{Answer, EventKind, Problem, Progress, Request, Unit, UpdateId, UpdateKind};
 use crate::application;
 use crate::database::{self, Database};
 use crate::durable;
@@ -183,7 +183,17 @@ impl Engine {
                 self.shut_down(stop_application);
                 self.state()
             }
-            Request::Events { .. } | Request::Traffic => Err(Problem::new(problem::BAD_REQUEST)),
+            Request::Events { .. }
+            | Request::Traffic
+            | Request::Rehearse { .. }
+            | Request::CancelRehearsal
+            | Request::RehearsalLog { .. }
+            | Request::Doctor { .. }
+            | Request::Copies
+            | Request::DeleteCopy { .. }
+            | Request::RevertPlan
+            | Request::Export { .. }
+            | Request::Revert { .. } => Err(Problem::new(problem::BAD_REQUEST)),
         };
         answer.unwrap_or_else(Answer::Problem)
     }
@@ -265,6 +275,8 @@ impl Engine {
             then,
             hop,
             actor,
+            kind: UpdateKind::Install,
+            forecast: None,
         };
         match self.hub.append(update, kind) {
             Ok(_) => Ok(update),
@@ -359,7 +371,8 @@ impl Engine {
         match decision {
             Recovery::NothingToDo => End::Completed,
             Recovery::RollForward => {
-                let deadline = Duration::from_secs(self.settings.current().blackout_deadline_s);
+                let deadline =
+                    settings::deadline(&self.settings.current(), update.forecast.as_ref());
                 update::forwards(&self.hub, &mut context, deadline)
             }
             Recovery::ContinueBack => update::back(&self.hub, &context, None),

@@ -65,6 +65,7 @@ mod tests {
             notes: vec![],
             obstacles,
             may_insist: true,
+            rehearsal: None,
             download_bytes: 0,
         }
     }

@@ -57,6 +57,20 @@ codes! {
     BAD_REQUEST = "bad-request",
     /// The configuration file is wrong. Args: `path`.
     CONFIGURATION = "configuration",
+    /// A rehearsal cannot be made here. Args: `database`, or none.
+    REHEARSAL_IMPOSSIBLE = "rehearsal-impossible",
+    /// The rehearsal of this version failed. Args: `version`; the detail says why.
+    REHEARSAL_FAILED = "rehearsal-failed",
+    /// After the way back the clone was not what it was before. Args: `version`.
+    REHEARSAL_DIFFERS = "rehearsal-differs",
+    /// The clone cannot be cut off from the network, and nobody has agreed to go on without that.
+    NOT_ISOLATED = "not-isolated",
+    /// A rehearsal is running. Args: `version`.
+    REHEARSAL_RUNNING = "rehearsal-running",
+    /// A protected copy is the only good one. Args: `update`.
+    LAST_COPY = "last-copy",
+    /// There is no copy to go back to, or it does not belong to the installed version.
+    NOTHING_TO_REVERT = "nothing-to-revert",
     /// No such update. Args: `update`.
     UNKNOWN_UPDATE = "unknown-update",
 }

@@ -232,6 +232,7 @@ impl Releases {
             notes,
             obstacles,
             may_insist,
+            rehearsal: None,
             download_bytes,
         })
     }

@@ -2,14 +2,18 @@
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use crate::api::{HoldLimits, Problem, Settings};
+use crate::api::{Forecast, HoldLimits, Problem, Settings};
 use crate::durable;
 use crate::installation::Installation;
 use crate::problem;
 
 /// Seconds of blackout after which everything is undone, unless set.
 const DEFAULT_DEADLINE_S: u64 = 600;
+
+/// The shortest deadline that a forecast leads to, seconds.
+const SHORTEST_DEADLINE_S: u64 = 60;
 
 /// Nothing may take longer, seconds.
 const LONGEST_LIMIT_S: u64 = 86_400;
@@ -39,7 +43,9 @@ impl Store {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Settings {
                 channel: installation.releases.channel.clone(),
                 hold: HoldLimits::default(),
-                blackout_deadline_s: DEFAULT_DEADLINE_S,
+                blackout_deadline_s: None,
+                rehearsal: Default::default(),
+                keep: Default::default(),
             },
             Err(error) => return Err(wrong(error.to_string())),
         };
@@ -76,19 +82,31 @@ impl Store {
     }
 }
 
+/// After how long of holding everything is undone: as set, or three times what a rehearsal foretold and never less than a minute,
+/// since a busy machine is slower than a forecast.
+pub(crate) fn deadline(settings: &Settings, forecast: Option<&Forecast>) -> Duration {
+    let by_forecast = |forecast: &Forecast| forecast.blackout_ms.saturating_mul(3).div_ceil(1000);
+    let seconds = settings.blackout_deadline_s.unwrap_or_else(|| {
+        forecast
+            .map_or(DEFAULT_DEADLINE_S, by_forecast)
+            .clamp(SHORTEST_DEADLINE_S, LONGEST_LIMIT_S)
+    });
+    Duration::from_secs(seconds)
+}
+
 fn check(settings: &Settings) -> Result<(), Problem> {
     let wrong = |detail: &str| Err(Problem::new(problem::BAD_REQUEST).detail(detail));
     if !["stable", "beta"].contains(&settings.channel.as_str()) {
         return wrong("the channel is stable or beta");
     }
-    if settings.blackout_deadline_s == 0
+    if settings.blackout_deadline_s == Some(0)
         || settings.hold.seconds == 0
         || settings.hold.requests == 0
     {
         return wrong("limits are at least 1");
     }
     let seconds = [
-        settings.blackout_deadline_s,
+        settings.blackout_deadline_s.unwrap_or(1),
         settings.hold.seconds,
         settings.hold.drain_seconds,
     ];

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use semver::Version;
 
 use crate::api::{
-    Event, EventKind, Outcome, Problem, StepState, StepStatus, UpdateId, UpdateSummary,
+    Event, EventKind, Forecast, Outcome, Problem, StepState, StepStatus, UpdateId, UpdateKind,
+    UpdateSummary,
 };
 
 /// All updates so far, oldest first.
@@ -28,6 +29,10 @@ pub struct Update {
     pub hop: u32,
     /// Who asked.
     pub actor: String,
+    /// Whether it leads on or back.
+    pub kind: UpdateKind,
+    /// What a rehearsal said it would take.
+    pub forecast: Option<Forecast>,
     /// When it started.
     pub started: Timestamp,
     /// When it ended.
@@ -104,6 +109,8 @@ impl History {
             then,
             hop,
             actor,
+            kind,
+            forecast,
         } = &event.kind
         {
             if self.open().is_some() || event.update != self.next_id() {
@@ -119,6 +126,8 @@ impl History {
                 then: then.clone(),
                 hop: *hop,
                 actor: actor.clone(),
+                kind: *kind,
+                forecast: forecast.clone(),
                 started: event.at,
                 finished: None,
                 direction: Direction::Forwards,
@@ -318,6 +327,8 @@ impl Update {
             blackout_ms: self.blackout_ms,
             steps: self.step_states(all),
             problem: self.problem.clone(),
+            kind: self.kind,
+            forecast: self.forecast.clone(),
         }
     }
 }

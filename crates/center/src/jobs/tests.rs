@@ -93,6 +93,7 @@ fn state(last_event: u64) -> State {
         check: None,
         last_event,
         last_update: None,
+        rehearsing: None,
     }
 }
 

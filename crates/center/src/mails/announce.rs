@@ -110,6 +110,7 @@ impl Announcement {
                 then,
                 hop,
                 actor,
+                ..
             } => {
                 let seen = self
                     .begin(event.update, (from, to, then), *hop, actor)

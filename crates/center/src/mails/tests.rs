@@ -116,6 +116,8 @@ pub(crate) fn started(from: &str, to: &str, then: &[&str], hop: u32) -> EventKin
         then: then.iter().map(|text| version(text)).collect(),
         hop,
         actor: "Alena <b>Nováková</b>".to_owned(),
+        kind: Default::default(),
+        forecast: None,
     }
 }
 
@@ -366,6 +368,8 @@ fn report() -> Report {
             blackout_ms: Some(900),
             steps: vec![],
             problem: Some(Problem::new(problem::UNHEALTHY).arg("version", "1.3.0")),
+            kind: Default::default(),
+            forecast: None,
         }),
         events: vec![],
         system: Default::default(),

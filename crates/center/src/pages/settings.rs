@@ -195,11 +195,16 @@ fn read_engine(fields: &Fields, faults: &mut Vec<&'static str>) -> api::Settings
     };
     api::Settings {
         hold,
-        blackout_deadline_s: number("blackout_deadline", 5, 86_400),
+        blackout_deadline_s: match fields.text("blackout_deadline") {
+            "" => None,
+            _ => Some(number("blackout_deadline", 5, 86_400)),
+        },
         channel: match fields.text("channel") {
             "beta" => "beta".to_owned(),
             _ => "stable".to_owned(),
         },
+        rehearsal: Default::default(),
+        keep: Default::default(),
     }
 }
 

@@ -221,6 +221,8 @@ impl Shared {
                 then: vec![],
                 hop: 1,
                 actor,
+                kind: Default::default(),
+                forecast: None,
             },
         );
         tokio::spawn(self.clone().pretend(update));
@@ -351,6 +353,8 @@ impl Shared {
             blackout_ms: Some(blackout_ms),
             steps: running.steps,
             problem: running.problem,
+            kind: Default::default(),
+            forecast: None,
         };
         if outcome == Outcome::Completed {
             facts.state.installed = summary.to.clone();
@@ -409,6 +413,7 @@ pub fn offer() -> Offer {
         version,
         obstacles: vec![],
         may_insist: false,
+        rehearsal: None,
         download_bytes: 43_200_000,
     }
 }
@@ -436,6 +441,7 @@ fn facts() -> Facts {
             check: None,
             last_event: 0,
             last_update: None,
+            rehearsing: None,
         },
         finds: found(Some(offer())),
         events: vec![],
@@ -443,7 +449,9 @@ fn facts() -> Facts {
         settings: Settings {
             channel: "stable".into(),
             hold: HoldLimits::default(),
-            blackout_deadline_s: 120,
+            blackout_deadline_s: Some(120),
+            rehearsal: Default::default(),
+            keep: Default::default(),
         },
         installs: vec![],
         pace: Duration::from_millis(10),

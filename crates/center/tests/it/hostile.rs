@@ -82,6 +82,8 @@ async fn what_the_machine_said_about_a_problem_is_text() {
             failed: false,
             took_ms: None,
         }],
+        kind: Default::default(),
+        forecast: None,
     };
     centre.engine().change(|facts| {
         facts.state.name = HOSTILE.to_owned();

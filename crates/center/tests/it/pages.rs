@@ -235,7 +235,7 @@ async fn settings_are_saved_in_centre_and_engine_and_secrets_are_never_shown() {
                 facts.settings.channel.as_str(),
                 facts.settings.blackout_deadline_s
             ),
-            ("beta", 90)
+            ("beta", Some(90))
         );
         assert_eq!(
             (facts.settings.hold.requests, facts.settings.hold.bytes),
@@ -251,7 +251,10 @@ async fn settings_are_saved_in_centre_and_engine_and_secrets_are_never_shown() {
         page.contains("The port must be a number") && page.contains("One of the limits"),
         "{page}"
     );
-    assert_eq!(centre.engine().facts().settings.blackout_deadline_s, 90);
+    assert_eq!(
+        centre.engine().facts().settings.blackout_deadline_s,
+        Some(90)
+    );
 }
 
 #[tokio::test]

@@ -71,6 +71,7 @@ impl Engine {
             check,
             last_event: self.hub.last_event(),
             last_update,
+            rehearsing: None,
         })))
     }
 

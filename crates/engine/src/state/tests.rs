@@ -19,6 +19,8 @@ fn started() -> EventKind {
         then: vec![],
         hop: 1,
         actor: "admin".to_owned(),
+        kind: Default::default(),
+        forecast: None,
     }
 }
 

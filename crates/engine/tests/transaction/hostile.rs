@@ -91,7 +91,7 @@ fn deadline() -> Result<String> {
     let Answer::Settings(mut settings) = it.ask(&Request::Settings)? else {
         anyhow::bail!("no settings");
     };
-    settings.blackout_deadline_s = 2;
+    settings.blackout_deadline_s = Some(2);
     it.ask(&Request::Configure(settings))?;
     it.write("one")?;
     let before = it.now()?;

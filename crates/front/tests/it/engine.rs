@@ -158,5 +158,6 @@ fn state() -> State {
         check: None,
         last_event: 0,
         last_update: None,
+        rehearsing: None,
     }
 }

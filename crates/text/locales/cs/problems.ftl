@@ -96,3 +96,31 @@ problem-configuration-do = Opravte, co uvádějí podrobnosti níže, a spusťte
 problem-unknown-update = Aktualizace číslo { $update } neexistuje.
 problem-unknown-update-state = Nic se nezměnilo.
 problem-unknown-update-do = Všechny aktualizace jsou uvedeny v historii.
+
+problem-rehearsal-impossible = Zkoušku aktualizace zde nelze provést.
+problem-rehearsal-impossible-state = Aplikace ani její data se nijak nezměnila.
+problem-rehearsal-impossible-do = Podrobnosti níže říkají, co k ní chybí. Aktualizovat lze i bez zkoušky.
+
+problem-rehearsal-failed = Zkouška verze { $version } se nezdařila.
+problem-rehearsal-failed-state = Zkouška běžela na kopii; aplikace ani její data se nijak nezměnila.
+problem-rehearsal-failed-do = Instalace by dopadla stejně. Pošlete zprávu podpoře a počkejte na opravenou verzi, nebo odstraňte příčinu uvedenou níže a zkoušku zopakujte.
+
+problem-rehearsal-differs = Při zkoušce verze { $version } se kopie nevrátila přesně do stavu před aktualizací.
+problem-rehearsal-differs-state = Zkouška běžela na kopii; aplikace ani její data se nijak nezměnila.
+problem-rehearsal-differs-do = Tuto verzi neinstalujte a pošlete zprávu podpoře.
+
+problem-not-isolated = Kopii pro zkoušku zde nelze odříznout od sítě.
+problem-not-isolated-state = Zkouška nezačala a nic se nezměnilo.
+problem-not-isolated-do = Nová verze by při zkoušce mohla například rozeslat e-maily. Povolte službě síťové jmenné prostory, nebo v nastavení dovolte zkoušky bez oddělení od sítě.
+
+problem-rehearsal-running = Právě se zkouší verze { $version }.
+problem-rehearsal-running-state = Aplikace běží beze změny.
+problem-rehearsal-running-do = Počkejte, až zkouška skončí, nebo ji přerušte.
+
+problem-last-copy = Toto je jediná dobrá záloha, kterou lze použít.
+problem-last-copy-state = Nic se nesmazalo.
+problem-last-copy-do = Smazat ji půjde, až bude existovat novější.
+
+problem-nothing-to-revert = Není kam se vrátit.
+problem-nothing-to-revert-state = Nic se nezměnilo.
+problem-nothing-to-revert-do = Vrátit se lze jen k verzi před poslední dokončenou aktualizací, a jen dokud existuje její záloha.

@@ -96,3 +96,31 @@ problem-configuration-do = Correct what the details below name, then run it agai
 problem-unknown-update = There is no update number { $update }.
 problem-unknown-update-state = Nothing was changed.
 problem-unknown-update-do = The history lists all updates.
+
+problem-rehearsal-impossible = The update cannot be rehearsed here.
+problem-rehearsal-impossible-state = Neither the application nor its data was changed.
+problem-rehearsal-impossible-do = The details below name what is missing. The update can be installed without a rehearsal.
+
+problem-rehearsal-failed = The rehearsal of version { $version } failed.
+problem-rehearsal-failed-state = It ran on a copy; neither the application nor its data was changed.
+problem-rehearsal-failed-do = Installing it would end the same way. Send the report to support and wait for a corrected version, or remove the cause named below and rehearse again.
+
+problem-rehearsal-differs = In the rehearsal of version { $version } the copy did not return exactly to what it was before.
+problem-rehearsal-differs-state = It ran on a copy; neither the application nor its data was changed.
+problem-rehearsal-differs-do = Do not install this version, and send the report to support.
+
+problem-not-isolated = The copy for the rehearsal cannot be cut off from the network here.
+problem-not-isolated-state = The rehearsal was not begun, and nothing was changed.
+problem-not-isolated-do = The new version might send e-mails, for example. Allow network namespaces to the service, or permit rehearsals without isolation in the settings.
+
+problem-rehearsal-running = Version { $version } is being rehearsed.
+problem-rehearsal-running-state = The application runs unchanged.
+problem-rehearsal-running-do = Wait until the rehearsal ends, or cancel it.
+
+problem-last-copy = This is the only good protected copy.
+problem-last-copy-state = Nothing was deleted.
+problem-last-copy-do = It can be deleted once there is a newer one.
+
+problem-nothing-to-revert = There is nothing to go back to.
+problem-nothing-to-revert-state = Nothing was changed.
+problem-nothing-to-revert-do = It is only possible to go back to the version before the last finished update, and only while its protected copy is kept.
