@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 mod copies;
 mod doctor;
 mod rehearsal;
+mod traffic;
 
 pub use copies::{Exported, KeepRule, ProtectedCopy, RevertPlan, TableChange};
 pub use doctor::{Doctor, Finding, Health, RungFacts};
@@ -22,6 +23,7 @@ pub use rehearsal::{
     Expired, Forecast, ForecastTraffic, Isolation, Rehearsal, RehearsalOutcome, RehearsalSettings,
     Rehearsing,
 };
+pub use traffic::{HoldLimits, TrafficMode, TrafficOrder, TrafficReport};
 
 /// The name of the socket inside the state directory.
 pub const SOCKET_NAME: &str = "engine.sock";
@@ -575,68 +577,4 @@ pub struct Settings {
     /// Which protected copies are kept.
     #[serde(default)]
     pub keep: KeepRule,
-}
-
-/// How much the front holds before it shows the maintenance page instead.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct HoldLimits {
-    /// Requests held at once.
-    pub requests: u64,
-    /// Bytes of request bodies held at once.
-    pub bytes: u64,
-    /// Seconds one request is held.
-    pub seconds: u64,
-    /// Seconds that requests already under way get to finish.
-    pub drain_seconds: u64,
-}
-
-impl Default for HoldLimits {
-    fn default() -> Self {
-        Self {
-            requests: 10_000,
-            bytes: 64 << 20,
-            seconds: 60,
-            drain_seconds: 10,
-        }
-    }
-}
-
-/// What the front shall do with traffic. The first line after `Traffic`, and again whenever it changes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrafficOrder {
-    /// Counted up by the engine; reports name it.
-    pub sequence: u64,
-    /// What to do.
-    #[serde(flatten)]
-    pub mode: TrafficMode,
-}
-
-/// What the front shall do with traffic.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "traffic", rename_all = "snake_case")]
-pub enum TrafficMode {
-    /// Let it through to this address.
-    Pass {
-        /// Where the application listens, on loopback.
-        upstream: SocketAddr,
-    },
-    /// Keep new requests waiting; those under way may finish.
-    Hold {
-        /// How much, how long.
-        limits: HoldLimits,
-        /// The version it is being updated to, for the maintenance page.
-        to: Option<Version>,
-    },
-}
-
-/// What the front says on the same connection: at once when an order is in force, and whenever the numbers change while
-/// it holds, until nothing is under way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TrafficReport {
-    /// The order that is in force.
-    pub sequence: u64,
-    /// Requests that were let through before it and have not been answered completely.
-    pub in_flight: u64,
-    /// Requests waiting.
-    pub held: u64,
 }
