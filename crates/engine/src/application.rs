@@ -89,7 +89,7 @@ pub fn start(
             port,
         ),
         port,
-        env: environment(installation, database, &description),
+        env: environment(installation, database, &description, port),
         directory: installation.tree(version),
     })
 }

@@ -124,7 +124,7 @@ fn make_database(installation: &Installation, release: &VerifiedRelease) -> Resu
     let output = Command::new(program)
         .args(arguments)
         .env_clear()
-        .envs(environment(installation, database.as_ref(), description))
+        .envs(environment(installation, database.as_ref(), description, 0))
         .current_dir(installation.tree(&description.version))
         .output()
         .map_err(|error| failed(String::new(), format!("{program}: {error}")))?;

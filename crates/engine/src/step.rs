@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use obnova_release::{Description, InstalledRelease, VerifiedRelease};
+use obnova_release::{Description, InstalledRelease, Values, VerifiedRelease};
 use semver::Version;
 
 use crate::api::{Problem, Unit, UpdateId};
@@ -139,34 +139,44 @@ pub fn command(
     version: &Version,
     port: u16,
 ) -> Vec<String> {
-    let values = [
-        ("${tree}", installation.tree(version).display().to_string()),
-        ("${port}", port.to_string()),
-        ("${data}", installation.data_dir().display().to_string()),
-        ("${database}", database.url()),
-    ];
-    let fill = |word: &String| {
-        values.iter().fold(word.clone(), |word, (name, value)| {
-            word.replace(name, value)
-        })
-    };
-    words.iter().map(fill).collect()
+    let values = values(installation, database, version, port);
+    words.iter().map(|word| values.fill(word)).collect()
 }
 
-/// The environment of the application and its migrations: little of the engine's, the database's, the release's, the
-/// installation's.
+fn values(
+    installation: &Installation,
+    database: &dyn Database,
+    version: &Version,
+    port: u16,
+) -> Values {
+    Values {
+        tree: installation.tree(version).display().to_string(),
+        port: port.to_string(),
+        data: installation.data_dir().display().to_string(),
+        database: database.url(),
+    }
+}
+
+/// The environment of the application, its migrations and its check: little of the engine's, the database's, the release's
+/// with its placeholders filled in, the installation's.
 pub fn environment(
     installation: &Installation,
     database: &dyn Database,
     description: &Description,
+    port: u16,
 ) -> Vec<(String, String)> {
+    let values = values(installation, database, &description.version, port);
     let inherited = ["PATH", "HOME", "LANG", "TZ"]
         .into_iter()
         .filter_map(|name| {
             let value = std::env::var(name).ok()?;
             Some((name.to_owned(), value))
         });
-    let release = description.server.env.clone().into_iter();
+    let release = description
+        .server
+        .env
+        .iter()
+        .map(|(name, value)| (name.clone(), values.fill(value)));
     inherited
         .chain(database.env())
         .chain(release)

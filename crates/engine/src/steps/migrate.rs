@@ -47,7 +47,7 @@ impl Step for Migrate {
                 .detail(detail)
         };
         let log = cx.installation.migration_log(cx.update);
-        let env = environment(cx.installation, cx.database, &description);
+        let env = environment(cx.installation, cx.database, &description, 0);
         let start = Start {
             record: &record(cx),
             note: serde_json::Value::Null,
