@@ -1,5 +1,8 @@
 //! An installation of the test application with its vendor, and the engine as a process.
 
+mod deeds;
+mod releases;
+
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
@@ -11,54 +14,16 @@ use anyhow::{Context, Result, bail, ensure};
 use obnova_engine::api::{Answer, Outcome, Phase, Request, State, UpdateSummary};
 use obnova_engine::client::Client;
 use obnova_engine::{Engine, Installation, Moment, Options, setup};
-use obnova_release::publish::{BuildOptions, InitOptions, Vendor, build, init, publish};
+use obnova_release::publish::{InitOptions, init};
 use obnova_testkit::fingerprint::Fingerprint;
+
+pub use deeds::{Deed, kill_recorded};
+use deeds::{left_over, processes_naming};
+pub use releases::Release;
+use releases::{RELEASES, publish_release, vendor};
 
 /// How long anything may take before it is a failure.
 const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A release of the test application.
-pub struct Release<'a> {
-    /// Its version.
-    pub version: &'a str,
-    /// The schema it migrates to.
-    pub schema: u32,
-    /// Further arguments of `migrate`.
-    pub migrate: &'a [&'a str],
-    /// Further arguments of `serve`.
-    pub serve: &'a [&'a str],
-    /// A shell's words before the migration; `$@` is the migration.
-    pub shell: Option<&'a str>,
-    /// Further lines at the top of `release.toml`.
-    pub more: &'a str,
-}
-
-const fn release<'a>(
-    version: &'a str,
-    schema: u32,
-    migrate: &'a [&'a str],
-    serve: &'a [&'a str],
-) -> Release<'a> {
-    Release {
-        version,
-        schema,
-        migrate,
-        serve,
-        shell: None,
-        more: "",
-    }
-}
-
-/// What every repository holds.
-const RELEASES: [Release; 7] = [
-    release("1.0.0", 1, &[], &[]),
-    release("1.0.5", 2, &["--slow", "300"], &[]),
-    release("1.0.6", 3, &["--slow", "150", "--fail-at", "3"], &[]),
-    release("1.1.0", 2, &[], &[]),
-    release("1.2.0", 3, &["--fail-at", "3"], &[]),
-    release("1.3.0", 3, &[], &["--unhealthy"]),
-    release("1.4.0", 3, &[], &["--crash-after", "0"]),
-];
 
 /// A prepared installation of 1.0.0, made once and copied for every try.
 fn prepared() -> Result<&'static Path> {
@@ -95,76 +60,6 @@ fn prepare() -> Result<tempfile::TempDir> {
     let installation = Installation::load(&state).map_err(failed)?;
     setup::install(&installation, Some("1.0.0".parse()?), &mut |_, _| ()).map_err(failed)?;
     Ok(dir)
-}
-
-fn vendor(dir: &Path) -> Vendor {
-    Vendor::new(dir.join("repository"), vec![dir.join("keys")])
-}
-
-fn publish_release(dir: &Path, vendor: &Vendor, release: &Release) -> Result<()> {
-    let Release {
-        version,
-        schema,
-        more,
-        ..
-    } = release;
-    let work = dir.join(format!("work-{version}"));
-    std::fs::create_dir_all(work.join("tree/bin"))?;
-    std::fs::copy(test_app()?, work.join("tree/bin/test-app"))?;
-    std::fs::write(work.join("tree/VERSION"), version)?;
-    let place = ["--database", "${database}", "--data", "${data}"];
-    let words = |shell: &[&str], first: &[&str], more: &[&str]| {
-        let all: Vec<&str> = shell
-            .iter()
-            .chain(&["${tree}/bin/test-app"])
-            .chain(first)
-            .chain(&place)
-            .chain(more)
-            .copied()
-            .collect();
-        serde_json::to_string(&all)
-    };
-    let serve = ["serve", "--port", "${port}", "--version", version];
-    let start = words(&[], &serve, release.serve)?;
-    let shell: Vec<&str> = release
-        .shell
-        .map_or(vec![], |text| vec!["/bin/sh", "-c", text, "sh"]);
-    let migrate = words(
-        &shell,
-        &["migrate", "--to", &schema.to_string()],
-        release.migrate,
-    )?;
-    let text = format!(
-        "product = \"test-app\"\nname = \"Test\"\nversion = \"{version}\"\ndate = \"2026-01-01\"\n{more}\n\
-         [server]\nstart = {start}\nmigrate = {migrate}\nhealth_seconds = 2\n\
-         [server.stop]\nsignal = \"term\"\nseconds = 5\n\
-         [[server.health]]\npath = \"/health\"\ncontains = \"{version}\"\n\
-         [database]\nchange = \"migrate\"\n[notes]\nen = \"Notes of {version}\"\ncs = \"Poznámky k {version}\"\n"
-    );
-    std::fs::write(work.join("release.toml"), text)?;
-    let out = dir.join(format!("built-{version}"));
-    build(&BuildOptions {
-        description: work.join("release.toml"),
-        tree: work.join("tree"),
-        out: out.clone(),
-    })?;
-    publish(vendor, &out)?;
-    Ok(())
-}
-
-fn test_app() -> Result<PathBuf> {
-    let here = std::env::current_exe()?;
-    let path = here
-        .ancestors()
-        .nth(2)
-        .context("a target folder")?
-        .join("test-app");
-    ensure!(
-        path.is_file(),
-        "{} is not built; run: cargo build -p obnova-testkit --bins",
-        path.display()
-    );
-    Ok(path)
 }
 
 fn failed(problem: obnova_engine::api::Problem) -> anyhow::Error {
@@ -221,70 +116,6 @@ impl Was {
         );
         Ok(())
     }
-}
-
-/// What an engine does to itself and others at a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deed {
-    /// It is killed.
-    Die,
-    /// It is killed, and with it everything that it started, as when the power goes.
-    PowerCut,
-    /// The application is killed and the program of 1.1.0 taken away: it never comes up again.
-    BreakNewVersion,
-}
-
-impl Deed {
-    const ALL: [Deed; 3] = [Deed::Die, Deed::PowerCut, Deed::BreakNewVersion];
-
-    fn name(self) -> &'static str {
-        match self {
-            Deed::Die => "die",
-            Deed::PowerCut => "power-cut",
-            Deed::BreakNewVersion => "break-new-version",
-        }
-    }
-
-    fn act(self, state: &Path) {
-        if self != Deed::Die {
-            kill_recorded(state, "service.json");
-            kill_recorded(state, "migration.json");
-        }
-        if self == Deed::BreakNewVersion {
-            let _ = std::fs::remove_file(state.join("versions/1.1.0/bin/test-app"));
-        } else {
-            let own = rustix::process::getpid();
-            let _ = rustix::process::kill_process(own, rustix::process::Signal::KILL);
-        }
-    }
-}
-
-/// Kills the process that a record of the engine's names, and waits until it is gone: a kill takes its time on a busy machine.
-/// `false` when there is none.
-pub fn kill_recorded(state: &Path, record: &str) -> bool {
-    let read = || -> Option<rustix::process::Pid> {
-        let bytes = std::fs::read(state.join(record)).ok()?;
-        let record: serde_json::Value = serde_json::from_slice(&bytes).ok()?;
-        rustix::process::Pid::from_raw(i32::try_from(record["pid"].as_i64()?).ok()?)
-    };
-    let Some(pid) = read() else {
-        return false;
-    };
-    let is_killed = rustix::process::kill_process(pid, rustix::process::Signal::KILL).is_ok();
-    let until = Instant::now() + Duration::from_secs(10);
-    while is_killed && lives(pid) && Instant::now() < until {
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    is_killed
-}
-
-/// Whether a process is more than a zombie.
-fn lives(pid: rustix::process::Pid) -> bool {
-    let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()));
-    stat.is_ok_and(|stat| {
-        let after_name = stat.rfind(')').map_or("", |at| &stat[at + 1..]);
-        !after_name.trim_start().starts_with(['Z', 'X'])
-    })
 }
 
 impl Try {
@@ -563,46 +394,6 @@ impl Drop for Try {
             }
         }
     }
-}
-
-/// Files that only something interrupted can have left.
-fn left_over(state: &Path) -> Vec<PathBuf> {
-    let is_left = |path: &PathBuf| {
-        let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with(".obnova-tmp-")
-            || name.ends_with(".obnova-restore")
-            || name.ends_with(".used")
-            || name.starts_with("discarded-")
-            || ["service.json", "migration.json"].contains(&&*name)
-    };
-    let inside = |name: &str| {
-        let path = state.join(name);
-        std::fs::read_dir(path).into_iter().flatten()
-    };
-    ["", "data", "protected", "versions"]
-        .into_iter()
-        .flat_map(inside)
-        .filter_map(|entry| entry.ok().map(|entry| entry.path()))
-        .filter(is_left)
-        .collect()
-}
-
-/// Processes that have this path in their command line.
-fn processes_naming(path: &Path) -> Result<Vec<i32>> {
-    let path = path.display().to_string();
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc")? {
-        let entry = entry?;
-        let Ok(pid) = entry.file_name().to_string_lossy().parse::<i32>() else {
-            continue;
-        };
-        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        if pid != std::process::id().cast_signed() && String::from_utf8_lossy(&line).contains(&path)
-        {
-            found.push(pid);
-        }
-    }
-    Ok(found)
 }
 
 /// Becomes the application.
