@@ -242,6 +242,11 @@ impl Installation {
         self.logs().join(format!("migrate-{update}.log"))
     }
 
+    /// The output of the check that ended one update's verification.
+    pub fn check_log(&self, update: u64) -> PathBuf {
+        self.logs().join(format!("check-{update}.log"))
+    }
+
     /// The application's output.
     pub fn application_log(&self) -> PathBuf {
         self.logs().join("application.log")

@@ -1,4 +1,4 @@
-//! Asks an application whether it is well: the probes that its release describes, over HTTP on loopback.
+//! Asks an application whether it is well: the probes that its release describes, over HTTP on loopback, and its check.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -6,6 +6,10 @@ use std::time::{Duration, Instant};
 use obnova_release::{Description, Probe};
 
 use crate::step::chain;
+
+mod check;
+
+pub use check::run_check;
 
 /// How long one request may take.
 const REQUEST_PATIENCE: Duration = Duration::from_secs(10);

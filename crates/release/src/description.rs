@@ -34,6 +34,7 @@ pub(crate) const MAX_LENGTH: u64 = 1 << 20;
 ///     [server]
 ///     start = ["${tree}/bin/crm", "serve", "--port", "${port}", "--database", "${database}"]
 ///     migrate = ["${tree}/bin/crm", "migrate", "--database", "${database}"]
+///     check = ["${tree}/bin/crm", "check", "--port", "${port}"]
 ///
 ///     [[server.health]]
 ///     path = "/health"
@@ -142,7 +143,11 @@ pub struct Server {
     /// The program that brings the database from the version before to this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub migrate: Option<Vec<String>>,
-    /// Environment variables of both.
+    /// The program that tells, by its exit code, whether the server component that has just been started works: run once,
+    /// after all of `health` succeeded, and not for a version that was installed and checked before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Vec<String>>,
+    /// Environment variables of all three.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     /// How it is asked to end.
@@ -150,7 +155,7 @@ pub struct Server {
     pub stop: Stop,
     /// The requests that tell whether it works; all must succeed.
     pub health: Vec<Probe>,
-    /// Seconds it may take from its start until they do.
+    /// Seconds it may take from its start until they do and `check` has ended.
     #[serde(default = "default_health_seconds")]
     pub health_seconds: u64,
 }

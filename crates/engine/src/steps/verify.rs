@@ -1,12 +1,20 @@
-//! Waits until the new version passes every probe of its release.
+//! Waits until the new version passes every probe of its release, then has the release's own check look at it.
+//!
+//! Only here: the version before, should it have to come back, is asked by its probes alone. It was checked when it was
+//! installed, and a check may write (a session, a line of a log) where all has to be exactly as it was.
 
-use std::time::Duration;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use obnova_release::Description;
 
 use crate::api::Problem;
+use crate::launch::{Record, Start};
 use crate::log;
 use crate::probe;
 use crate::problem;
-use crate::step::{Context, Step};
+use crate::service::Running;
+use crate::step::{Context, Step, environment};
 
 /// Lines of the application's output that a problem quotes.
 const QUOTED_LINES: usize = 20;
@@ -20,15 +28,18 @@ impl Step for Verify {
     }
 
     fn plan(&self, cx: &Context) -> String {
-        let probes = cx
-            .release
-            .map(|release| release.description().server.health.as_slice())
-            .unwrap_or_default();
-        probes
+        let Some(server) = cx.release.map(|release| &release.description().server) else {
+            return String::new();
+        };
+        let probes = server
+            .health
             .iter()
-            .map(|probe| format!("{} {}", probe.method, probe.path))
-            .collect::<Vec<_>>()
-            .join(", ")
+            .map(|probe| format!("{} {}", probe.method, probe.path));
+        let check = server
+            .check
+            .iter()
+            .map(|words| cx.command(words, cx.to, 0).join(" "));
+        probes.chain(check).collect::<Vec<_>>().join(", ")
     }
 
     fn run(&self, cx: &Context) -> Result<Option<String>, Problem> {
@@ -44,9 +55,14 @@ impl Step for Verify {
                 .detail(quote()));
         };
         let patience = cx.at_most(Duration::from_secs(description.server.health_seconds));
+        let until = Instant::now() + patience;
         let alive = || cx.service.running().is_some();
         let worth_it = || alive() && cx.may_go_on(self.name()).is_ok();
         probe::wait_healthy(&description, running.address(), patience, &worth_it)
+            .and_then(|()| {
+                let left = until.saturating_duration_since(Instant::now());
+                check(cx, &description, &running, left, &worth_it)
+            })
             .map(|()| None)
             .map_err(|wrong| {
                 // Broken off rather than failed, if so.
@@ -64,7 +80,40 @@ impl Step for Verify {
             })
     }
 
-    fn undo(&self, _cx: &Context) -> Result<(), Problem> {
-        Ok(())
+    /// Ends a check that outlived its engine, with all that it had started.
+    fn undo(&self, cx: &Context) -> Result<(), Problem> {
+        let record = record(cx);
+        Record::finish_off(&record).map_err(|error| {
+            Problem::new(problem::SYSTEM)
+                .arg("path", record.display())
+                .detail(error)
+        })
     }
+}
+
+fn record(cx: &Context) -> PathBuf {
+    cx.installation.state_dir.join("check.json")
+}
+
+/// The release's own check, where it has one: with the application's placeholders and environment.
+fn check(
+    cx: &Context,
+    description: &Description,
+    running: &Running,
+    patience: Duration,
+    worth_it: &dyn Fn() -> bool,
+) -> Result<(), String> {
+    let Some(words) = &description.server.check else {
+        return Ok(());
+    };
+    let start = Start {
+        record: &record(cx),
+        note: serde_json::Value::Null,
+        log: &cx.installation.check_log(cx.update),
+        die_with_parent: true,
+        command: &cx.command(words, cx.to, running.port),
+        env: &environment(cx.installation, cx.database, description, running.port),
+        directory: &cx.installation.tree(cx.to),
+    };
+    probe::run_check(&start, cx.service.launcher(), patience, worth_it)
 }

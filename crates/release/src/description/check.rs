@@ -54,6 +54,7 @@ impl Server {
         let commands = [
             ("start", Some(&self.start)),
             ("migrate", self.migrate.as_ref()),
+            ("check", self.check.as_ref()),
         ];
         for (key, command) in commands {
             if let Some(rule) = command.and_then(|command| broken_command(key, command)) {

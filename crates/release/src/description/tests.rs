@@ -24,6 +24,7 @@ fn what_is_left_out_has_sensible_values() {
     assert_eq!(description.channel, Channel::Stable);
     assert_eq!(description.from, VersionReq::STAR);
     assert_eq!(description.database, DatabaseChange::None);
+    assert_eq!(description.server.check, None);
     assert_eq!(description.server.stop.seconds, 30);
     assert_eq!(description.server.health[0].status, 200);
 }
@@ -35,6 +36,21 @@ fn the_signed_form_holds_the_same_facts_and_is_always_the_same() {
     let again = Description::from_json(&json, "x").unwrap();
     assert_eq!(again, description);
     assert_eq!(again.to_json().unwrap(), json);
+}
+
+#[test]
+fn a_check_is_kept_in_the_signed_form_and_absent_where_there_is_none() {
+    let plain = Description::from_toml(LEAST, "x").unwrap();
+    let json = String::from_utf8(plain.to_json().unwrap()).unwrap();
+    assert!(!json.contains("\"check\""), "{json}");
+    let toml = LEAST.replace(
+        "[[server",
+        "check = [\"${tree}/check\", \"${port}\"]\n[[server",
+    );
+    let description = Description::from_toml(&toml, "x").unwrap();
+    let json = description.to_json().unwrap();
+    let again = Description::from_json(&json, "x").unwrap();
+    assert_eq!(again.server.check.unwrap(), ["${tree}/check", "${port}"]);
 }
 
 #[test]
@@ -55,6 +71,13 @@ fn errors_name_the_file_and_the_key() {
         text.contains("server.start[0]") && text.contains("home"),
         "{text}"
     );
+    let text = refused(|toml| toml.replace("[[server", "check = [\"sh\", \"${host}\"]\n[[server"));
+    assert!(
+        text.contains("server.check[1]") && text.contains("host"),
+        "{text}"
+    );
+    let text = refused(|toml| toml.replace("[[server", "check = []\n[[server"));
+    assert!(text.contains("server.check: must begin"), "{text}");
     let text = refused(|toml| toml.replace("\"/health\"", "\"health\""));
     assert!(text.contains("server.health[0].path"), "{text}");
     let text = refused(|toml| format!("{toml}[database]\nchange = \"migrate\"\n"));
