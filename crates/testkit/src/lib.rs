@@ -6,3 +6,4 @@ pub mod fingerprint;
 pub mod load;
 pub mod postgres;
 pub mod sink;
+pub mod volume;
