@@ -147,7 +147,11 @@ pub struct Server {
     /// after all of `health` succeeded, and not for a version that was installed and checked before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Vec<String>>,
-    /// Environment variables of all three.
+    /// The program that takes from a copy of the data what must not act upon the world: mail servers, payment keys, web hooks.
+    /// In rehearsals it runs on the clone before anything else does, when this version is the installed one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub neutralise: Option<Vec<String>>,
+    /// Environment variables of all of them.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     /// How it is asked to end.

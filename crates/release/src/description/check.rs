@@ -55,6 +55,7 @@ impl Server {
             ("start", Some(&self.start)),
             ("migrate", self.migrate.as_ref()),
             ("check", self.check.as_ref()),
+            ("neutralise", self.neutralise.as_ref()),
         ];
         for (key, command) in commands {
             if let Some(rule) = command.and_then(|command| broken_command(key, command)) {

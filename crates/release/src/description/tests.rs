@@ -78,6 +78,11 @@ fn errors_name_the_file_and_the_key() {
     );
     let text = refused(|toml| toml.replace("[[server", "check = []\n[[server"));
     assert!(text.contains("server.check: must begin"), "{text}");
+    let text = refused(|toml| toml.replace("[[server", "neutralise = [\"${dat}\"]\n[[server"));
+    assert!(
+        text.contains("server.neutralise[0]") && text.contains("dat"),
+        "{text}"
+    );
     let text = refused(|toml| toml.replace("\"/health\"", "\"health\""));
     assert!(text.contains("server.health[0].path"), "{text}");
     let text = refused(|toml| format!("{toml}[database]\nchange = \"migrate\"\n"));
@@ -86,6 +91,15 @@ fn errors_name_the_file_and_the_key() {
     assert!(text.contains("more"), "{text}");
     let text = refused(|toml| format!("{toml}[notes]\nde = \"Neu\"\n"));
     assert!(text.contains("notes.de"), "{text}");
+}
+
+#[test]
+fn a_program_that_neutralises_copies_travels_with_the_release() {
+    let with = |toml: &str| toml.replace("[[server", "neutralise = [\"${tree}/mute\"]\n[[server");
+    let description = Description::from_toml(&with(LEAST), "x").unwrap();
+    let json = description.to_json().unwrap();
+    let read = Description::from_json(&json, "x").unwrap();
+    assert_eq!(read.server.neutralise.unwrap(), ["${tree}/mute"]);
 }
 
 #[test]

@@ -13,3 +13,8 @@ step-verify = Kontrola, že nová verze funguje
 step-release-traffic = Uvolnění požadavků
 step-commit = Dokončení aktualizace
 step-clean = Úklid
+
+# Kroky zkoušky, které žádná aktualizace nemá.
+step-clone = Kopírování databáze a datových souborů pro zkoušku
+step-way-back = Návrat zpět na kopii
+step-compare = Porovnání kopie s původním stavem

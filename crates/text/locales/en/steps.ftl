@@ -13,3 +13,8 @@ step-verify = Checking that the new version works
 step-release-traffic = Letting requests through
 step-commit = Finishing the update
 step-clean = Tidying up
+
+# Steps of a rehearsal that no update has.
+step-clone = Copying database and data files for the rehearsal
+step-way-back = Going back on the copy
+step-compare = Comparing the copy with what it was
