@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::api::{Problem, RungFacts, TableChange};
-use crate::{installation, problem};
+use crate::installation::{self, Installation};
+use crate::problem;
 
 mod postgres;
 mod sqlite;
@@ -154,9 +155,12 @@ pub trait Database: Send + Sync {
 }
 
 /// The driver that the installation names. To add one: a file in `database/`, a line here, and the contract tests.
-pub fn open(config: &installation::Database) -> Box<dyn Database> {
-    match config {
-        installation::Database::Sqlite { path } => Box::new(sqlite::Sqlite::new(path.clone())),
+pub fn open(installation: &Installation) -> Box<dyn Database> {
+    match &installation.database {
+        installation::Database::Sqlite { path } => Box::new(sqlite::Sqlite::new(
+            path.clone(),
+            installation.state_dir.clone(),
+        )),
         installation::Database::Postgres {
             url,
             password_file,

@@ -2,7 +2,7 @@
 
 mod copies;
 
-pub use copies::{copy_file, copy_tree, mirror_tree};
+pub use copies::{Means, copy_file, copy_open_file, copy_start, copy_tree, mirror_tree};
 pub use obnova_release::durable::*;
 
 use std::fs::{File, FileTimes};

@@ -89,7 +89,7 @@ impl Engine {
             traffic: Traffic::holding(settings.current().hold),
             settings,
             releases: Releases::open(&installation)?,
-            database: database::open(&installation.database),
+            database: database::open(&installation),
             service: service::open(&installation, options.launcher),
             work: Mutex::new(Work {
                 busy: hub.with_history(|history| history.open().is_some()),

@@ -110,7 +110,7 @@ fn make_database(installation: &Installation, release: &VerifiedRelease) -> Resu
             .arg("status", status)
             .detail(detail)
     };
-    let database = database::open(&installation.database);
+    let database = database::open(installation);
     let words = command(
         installation,
         database.as_ref(),

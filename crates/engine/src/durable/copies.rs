@@ -4,13 +4,15 @@
 use std::collections::HashMap;
 use std::fs::{self, File, Metadata};
 use std::io;
-use std::os::unix::fs::{FileExt, FileTypeExt, MetadataExt, PermissionsExt, lchown, symlink};
+use std::os::unix::fs::{
+    FileExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt, lchown, symlink,
+};
 use std::path::{Path, PathBuf};
 
 use rustix::buffer::spare_capacity;
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, SeekFrom, Timespec, Timestamps, XattrFlags, lgetxattr,
-    lgetxattr_query, llistxattr, llistxattr_query, lsetxattr, mknodat, seek, utimensat,
+    AtFlags, CWD, FileType, Mode, SeekFrom, Timespec, Timestamps, XattrFlags, ioctl_ficlone,
+    lgetxattr, lgetxattr_query, llistxattr, llistxattr_query, lsetxattr, mknodat, seek, utimensat,
 };
 use rustix::io::Errno;
 
@@ -25,14 +27,44 @@ const PIECE: usize = 1 << 20;
 /// Asked again and again while something is copied: whether to go on.
 pub type GoOn<'a> = &'a dyn Fn() -> bool;
 
+/// How a copy was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Means {
+    /// By reflink: original and copy share their blocks until one of them is written to.
+    Cloned,
+    /// Byte by byte.
+    Copied,
+}
+
 /// Copies a file to a place where none is: by reflink where the file system can, else byte by byte; synced. After a crash the
 /// copy may be partial.
 ///
 /// # Errors
 /// The file cannot be read, the copy not written, or `go_on` said no (`Interrupted`).
-pub fn copy_file(from: &Path, to: &Path, go_on: GoOn) -> io::Result<()> {
-    let copy = copy_content(from, to, go_on)?;
+pub fn copy_file(from: &Path, to: &Path, go_on: GoOn) -> io::Result<Means> {
+    let (copy, means) = copy_content(from, to, go_on)?;
     keep_metadata(&fs::metadata(from)?, from, to)?;
+    copy.sync_all()?;
+    Ok(means)
+}
+
+/// Copies what an open file holds to a place where none is, with nothing else of it, unsynced. For a file whose locks this
+/// process holds: those would be lost when another handle on it is closed.
+///
+/// # Errors
+/// As [`copy_file`].
+pub fn copy_open_file(from: &File, to: &Path, go_on: GoOn) -> io::Result<Means> {
+    Ok(copy_handle(from, to, go_on)?.1)
+}
+
+/// Copies the first `limit` bytes of a file, synced: a trial of how long that takes.
+///
+/// # Errors
+/// As [`copy_file`].
+pub fn copy_start(from: &File, to: &Path, limit: u64, go_on: GoOn) -> io::Result<()> {
+    let copy = create_copy(to)?;
+    let length = from.metadata()?.len().min(limit);
+    copy_bytes(from, &copy, length, go_on)?;
     copy.sync_all()
 }
 
@@ -230,20 +262,32 @@ fn piece(left: u64) -> usize {
     usize::try_from(left).unwrap_or(PIECE).min(PIECE)
 }
 
-fn copy_content(from: &Path, to: &Path, go_on: GoOn) -> io::Result<File> {
-    if reflink_copy::reflink(from, to).is_ok() {
-        return fs::OpenOptions::new().write(true).open(to);
+fn copy_content(from: &Path, to: &Path, go_on: GoOn) -> io::Result<(File, Means)> {
+    copy_handle(&File::open(from)?, to, go_on)
+}
+
+fn copy_handle(source: &File, to: &Path, go_on: GoOn) -> io::Result<(File, Means)> {
+    let copy = create_copy(to)?;
+    if ioctl_ficlone(&copy, source).is_ok() {
+        return Ok((copy, Means::Cloned));
     }
-    let source = File::open(from)?;
-    let copy = fs::OpenOptions::new()
+    copy_bytes(source, &copy, source.metadata()?.len(), go_on)?;
+    Ok((copy, Means::Copied))
+}
+
+fn create_copy(to: &Path) -> io::Result<File> {
+    fs::OpenOptions::new()
         .write(true)
         .create_new(true)
-        .open(to)?;
-    let length = source.metadata()?.len();
+        .mode(0o600)
+        .open(to)
+}
+
+fn copy_bytes(source: &File, copy: &File, length: u64, go_on: GoOn) -> io::Result<()> {
     copy.set_len(length)?;
     let mut buffer = vec![0; piece(length)];
     let mut at = 0;
-    while let Some((start, end)) = next_data(&source, at, length)? {
+    while let Some((start, end)) = next_data(source, at, length)? {
         at = start;
         while at < end {
             if !go_on() {
@@ -258,7 +302,7 @@ fn copy_content(from: &Path, to: &Path, go_on: GoOn) -> io::Result<File> {
             at += length as u64;
         }
     }
-    Ok(copy)
+    Ok(())
 }
 
 /// Where the next data from `at` on begins and ends; holes between stay holes.

@@ -30,6 +30,7 @@ type Make = fn(&Postgres) -> Result<Box<dyn Subject + '_>>;
 
 const SUBJECTS: &[(&str, Make)] = &[
     ("sqlite", |_| Ok(Box::new(sqlite::Sqlite::new()?))),
+    ("sqlite on xfs", |_| Ok(Box::new(sqlite::Sqlite::on_xfs()?))),
     ("postgres copy", |server| subject(server, "crm", "copy")),
     ("postgres dump", |server| subject(server, "crm", "dump")),
     ("postgres copy of an odd name", |server| {

@@ -25,6 +25,7 @@ fn main() -> ExitCode {
     }
     let cases: Vec<Case> = contract::cases()
         .into_iter()
+        .chain(sqlite::cases())
         .chain(postgres::cases())
         .collect();
     if arguments.iter().any(|argument| argument == "--list") {
@@ -91,7 +92,7 @@ fn driver(state_dir: &Path, section: &str) -> Result<Box<dyn Database>> {
         ),
     )?;
     let installation = Installation::load(state_dir).map_err(failed)?;
-    Ok(open(&installation.database))
+    Ok(open(&installation))
 }
 
 fn failed(problem: obnova_engine::api::Problem) -> anyhow::Error {

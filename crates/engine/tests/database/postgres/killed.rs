@@ -88,7 +88,7 @@ fn driven(arguments: &[String]) -> Result<()> {
     };
     let installation =
         obnova_engine::Installation::load(state_dir.as_ref()).map_err(crate::failed)?;
-    let driver = obnova_engine::database::open(&installation.database);
+    let driver = obnova_engine::database::open(&installation);
     match verb.as_str() {
         "protect" => driver.protect(place.as_ref(), &|| true).map(drop),
         _ => driver.restore(place.as_ref()),
