@@ -53,6 +53,10 @@ pub struct Releases {
     /// `stable` or `beta`, until an administrator chooses.
     #[serde(default = "default_channel")]
     pub channel: String,
+    /// Certificate authorities to believe besides those of the operating system: a PEM file. For a repository inside a
+    /// company. Signatures are what releases are trusted for; this is only about reaching the server.
+    #[serde(default)]
+    pub authorities: Option<PathBuf>,
 }
 
 fn default_root() -> PathBuf {
@@ -183,6 +187,8 @@ impl Installation {
     fn make_paths_absolute(&mut self) {
         let base = self.state_dir.clone();
         self.releases.root = base.join(&self.releases.root);
+        let authorities = self.releases.authorities.take();
+        self.releases.authorities = authorities.map(|path| base.join(path));
         if !self.releases.source.contains("://") {
             self.releases.source = base.join(&self.releases.source).display().to_string();
         }

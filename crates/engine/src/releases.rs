@@ -59,8 +59,11 @@ impl Releases {
                 .arg("path", path)
                 .detail(detail)
         };
-        let root = std::fs::read(root_path)
-            .map_err(|error| wrong(&root_path.display(), error.to_string()))?;
+        let read = |path: &PathBuf| {
+            std::fs::read(path).map_err(|error| wrong(&path.display(), error.to_string()))
+        };
+        let root = read(root_path)?;
+        let authorities = installation.releases.authorities.as_ref();
         let source = &installation.releases.source;
         let client = Client::open(Options {
             source: source
@@ -69,6 +72,7 @@ impl Releases {
             root,
             store: installation.state_dir.join("tuf"),
             product: installation.product.clone(),
+            authorities: authorities.map(read).transpose()?.unwrap_or_default(),
         })
         .map_err(|error| wrong(source, chain(&error)))?;
         let checked = installation.state_dir.join("checked");

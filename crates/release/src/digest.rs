@@ -1,11 +1,12 @@
 //! SHA-256 digests: the names of all content.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, Read};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
+use sha2::{Digest as _, Sha256, Sha512};
 
 /// A SHA-256 digest; as text, 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -55,6 +56,47 @@ impl Hasher {
 
     pub(crate) fn finish(self) -> (Digest, u64) {
         (Digest(self.state.finalize().into()), self.length)
+    }
+}
+
+/// What a signed file must be. Obnova's own repositories list SHA-256; others may list SHA-512 only.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Pin {
+    Sha256(Digest),
+    Sha512([u8; 64]),
+}
+
+impl Pin {
+    /// The digest to go by, of those that a repository lists; `None` when it lists none that is known here.
+    pub(crate) fn of_hashes(hashes: &BTreeMap<String, String>) -> Option<Result<Self, String>> {
+        if let Some(text) = hashes.get("sha256") {
+            return Some(text.parse().map(Self::Sha256));
+        }
+        let text = hashes.get("sha512")?;
+        let mut bytes = [0; 64];
+        let read = hex::decode_to_slice(text, &mut bytes);
+        Some(
+            read.map(|()| Self::Sha512(bytes))
+                .map_err(|error| format!("{text:?} is not a SHA-512 digest: {error}")),
+        )
+    }
+
+    /// Whether these bytes are what was signed.
+    pub(crate) fn matches(&self, bytes: &[u8], length: u64) -> bool {
+        bytes.len() as u64 == length
+            && match self {
+                Self::Sha256(digest) => Digest::of(bytes) == *digest,
+                Self::Sha512(digest) => Sha512::digest(bytes).as_slice() == digest,
+            }
+    }
+}
+
+impl fmt::Display for Pin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sha256(digest) => digest.fmt(formatter),
+            Self::Sha512(digest) => formatter.write_str(&hex::encode(digest)),
+        }
     }
 }
 

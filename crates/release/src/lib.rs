@@ -32,7 +32,7 @@ mod transport;
 mod tree;
 
 pub use catalog::{Catalog, NoRoute, Route, VerifiedRelease};
-pub use client::{Client, Options};
+pub use client::{Client, Look, Options, Repository};
 pub use description::{
     Channel, DatabaseChange, Description, Desktop, Probe, Server, Signal, Stop, Values,
 };

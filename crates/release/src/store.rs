@@ -204,15 +204,43 @@ impl MetadataStore for UpdaterStore {
     }
 }
 
-/// The names of one role's newest file and the chain of roots; numbered copies of the others are not needed.
+/// The names of a role's newest file and the chain of roots; numbered copies are not needed. The library encodes the names
+/// of delegated roles, so that they hold no slash.
 fn is_kept(name: &str) -> bool {
-    matches!(
-        name,
-        "root.json" | "timestamp.json" | "snapshot.json" | "targets.json"
-    ) || name
-        .strip_prefix("root_history/")
-        .and_then(|name| name.strip_suffix(".root.json"))
-        .is_some_and(|number| {
-            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-        })
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if let Some(name) = name.strip_prefix("root_history/") {
+        return name.strip_suffix(".root.json").is_some_and(digits);
+    }
+    let plain = !name.contains(['/', '\\', '\0']) && name.len() <= 255;
+    let numbered = name.split_once('.').is_some_and(|(stem, _)| digits(stem));
+    plain && !numbered && name.ends_with(".json") && !name.starts_with(durable::TEMPORARY_PREFIX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_kept;
+
+    #[test]
+    fn only_plain_names_of_roles_and_roots_become_files() {
+        for name in [
+            "timestamp.json",
+            "root_history/2.root.json",
+            "..%2Fdelegated.json",
+            "%3F.json",
+        ] {
+            assert!(is_kept(name), "{name}");
+        }
+        for name in [
+            "../known.json",
+            "root_history/../root.json",
+            "root_history/.root.json",
+            "2.snapshot.json",
+            "targets/file",
+            ".obnova-tmp-1.json",
+            "lock",
+            &"x".repeat(300),
+        ] {
+            assert!(!is_kept(name), "{name}");
+        }
+    }
 }

@@ -1,11 +1,12 @@
 //! How the files of a repository are reached. Nothing that comes from here is trusted before it was verified.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 use sigstore_tuf::transport::FetchFuture;
 
 use crate::catalog::Target;
-use crate::digest::Digest;
+use crate::digest::{Digest, Pin};
 use crate::error::Error;
 use crate::source::Source;
 
@@ -27,10 +28,11 @@ pub(crate) enum Transport {
 }
 
 impl Transport {
-    pub(crate) fn new(source: &Source, limits: Limits) -> Result<Self, Error> {
+    /// `authorities`: see [`crate::Options`].
+    pub(crate) fn new(source: &Source, authorities: &[u8], limits: Limits) -> Result<Self, Error> {
         Ok(match source {
             Source::Directory(path) => Self::Directory(path.clone()),
-            Source::Http(base) => Self::Http(Http::new(base.clone(), limits)?),
+            Source::Http(base) => Self::Http(Http::new(base.clone(), authorities, limits)?),
         })
     }
 
@@ -52,13 +54,24 @@ impl Transport {
 
     /// A signed file, verified.
     pub(crate) async fn fetch_target(&self, target: &Target) -> Result<Vec<u8>, Error> {
-        let path = target_path(&target.path, &target.sha256);
+        self.fetch_signed(&target.path, target.length, &Pin::Sha256(target.sha256))
+            .await
+    }
+
+    /// A file of which length and digest are signed, verified.
+    pub(crate) async fn fetch_signed(
+        &self,
+        path: &str,
+        length: u64,
+        pin: &Pin,
+    ) -> Result<Vec<u8>, Error> {
+        let path = target_path(path, pin);
         let address = self.address(&path);
         let bytes = self
-            .fetch(&path, target.length)
+            .fetch(&path, length)
             .await?
             .ok_or_else(|| Error::damaged(&address, "is not in the repository"))?;
-        if bytes.len() as u64 != target.length || Digest::of(&bytes) != target.sha256 {
+        if !pin.matches(&bytes, length) {
             return Err(Error::damaged(address, "is not what was signed"));
         }
         Ok(bytes)
@@ -66,10 +79,10 @@ impl Transport {
 }
 
 /// Where a signed file is: with consistent snapshots its digest is part of its name.
-pub(crate) fn target_path(path: &str, sha256: &Digest) -> String {
+pub(crate) fn target_path(path: &str, digest: &impl Display) -> String {
     match path.rsplit_once('/') {
-        Some((directory, name)) => format!("targets/{directory}/{sha256}.{name}"),
-        None => format!("targets/{sha256}.{path}"),
+        Some((directory, name)) => format!("targets/{directory}/{digest}.{name}"),
+        None => format!("targets/{digest}.{path}"),
     }
 }
 

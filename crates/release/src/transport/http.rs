@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, IF_RANGE, RANGE};
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Certificate, Client, Response, StatusCode};
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -34,11 +34,12 @@ enum Failure {
 }
 
 impl Http {
-    pub(super) fn new(base: Url, limits: Limits) -> Result<Self, Error> {
+    pub(super) fn new(base: Url, authorities: &[u8], limits: Limits) -> Result<Self, Error> {
         let client = Client::builder()
             .user_agent(concat!("obnova/", env!("CARGO_PKG_VERSION")))
             .connect_timeout(limits.connect)
             .read_timeout(limits.idle)
+            .tls_certs_merge(certificates(authorities)?)
             .build()
             .map_err(|error| Error::invalid("HTTP client", error.to_string()))?;
         Ok(Self {
@@ -296,6 +297,21 @@ impl Patience {
             time,
             until: Instant::now() + time,
         }
+    }
+}
+
+/// The certificates of a PEM file.
+fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, Error> {
+    let invalid = |reason: &str| Error::invalid("the certificate authorities", reason);
+    if pem.is_empty() {
+        return Ok(Vec::new());
+    }
+    match Certificate::from_pem_bundle(pem) {
+        Ok(certificates) if certificates.is_empty() => Err(invalid(
+            "hold no certificate; a file in PEM format with -----BEGIN CERTIFICATE----- is expected",
+        )),
+        Ok(certificates) => Ok(certificates),
+        Err(error) => Err(invalid(&error.to_string())),
     }
 }
 

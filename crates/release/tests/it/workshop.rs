@@ -111,6 +111,7 @@ impl Workshop {
             root: self.first_root(),
             store: self.path("store"),
             product: "crm".into(),
+            authorities: Vec::new(),
         }
     }
 
