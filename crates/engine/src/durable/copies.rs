@@ -57,6 +57,20 @@ pub fn copy_open_file(from: &File, to: &Path, go_on: GoOn) -> io::Result<Means> 
     Ok(copy_handle(from, to, go_on)?.1)
 }
 
+/// Copies anything but a directory or a socket to a place where nothing is, unsynced. After a crash the copy may be partial.
+///
+/// # Errors
+/// It cannot be read, the copy not written, it is a device, or `go_on` said no (`Interrupted`).
+pub fn copy_entry(from: &Path, to: &Path, go_on: GoOn) -> io::Result<()> {
+    let mut copying = Copying {
+        skip: &|_| false,
+        go_on,
+        progress: &mut |_| (),
+        linked: HashMap::new(),
+    };
+    copying.entry(from, to)
+}
+
 /// Copies the first `limit` bytes of a file, synced: a trial of how long that takes.
 ///
 /// # Errors
@@ -322,7 +336,7 @@ fn next_data(file: &File, at: u64, length: u64) -> io::Result<Option<(u64, u64)>
 }
 
 /// Gives `to` owner, permissions, extended attributes and times of `from`, whose metadata these are.
-fn keep_metadata(metadata: &Metadata, from: &Path, to: &Path) -> io::Result<()> {
+pub(super) fn keep_metadata(metadata: &Metadata, from: &Path, to: &Path) -> io::Result<()> {
     let made = fs::symlink_metadata(to)?;
     if (made.uid(), made.gid()) != (metadata.uid(), metadata.gid()) {
         lchown(to, Some(metadata.uid()), Some(metadata.gid()))?;
