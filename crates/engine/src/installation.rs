@@ -117,9 +117,13 @@ pub struct Data {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
-    /// The kind of service; processes of the engine's own are the only one so far.
+    /// The kind of service; processes of the engine's own unless said otherwise.
     #[serde(default)]
     pub driver: ServiceDriver,
+    /// The user that the application and its migrations run as; the engine's own unless said otherwise.
+    pub user: Option<String>,
+    /// The group, if it is not to be the user's own.
+    pub group: Option<String>,
     /// Environment of the application and its migrations, secrets included. Nothing else of the engine's own is passed on
     /// but `PATH`, `HOME`, `LANG` and `TZ`.
     #[serde(default)]
@@ -133,6 +137,17 @@ pub enum ServiceDriver {
     /// A process group that the engine starts, watches and adopts again.
     #[default]
     Process,
+}
+
+impl Service {
+    /// What is wrong with it, if anything is.
+    fn wrong(&self) -> Option<&'static str> {
+        if self.group.is_some() && self.user.is_none() {
+            Some("service.group needs service.user")
+        } else {
+            None
+        }
+    }
 }
 
 /// Where something listens.
@@ -168,6 +183,9 @@ impl Installation {
             std::path::absolute(state_dir).map_err(|error| wrong(error.to_string()))?;
         if let Database::Postgres { url, .. } = &installation.database {
             crate::database::validate_postgres(url).map_err(wrong)?;
+        }
+        if let Some(detail) = installation.service.wrong() {
+            return Err(wrong(detail.to_owned()));
         }
         installation.make_paths_absolute();
         match installation

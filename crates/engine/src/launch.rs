@@ -22,7 +22,9 @@ use rustix::process::{
 };
 use serde::{Deserialize, Serialize};
 
+use crate::account::Account;
 use crate::durable;
+use crate::installation::Service;
 
 /// Where the path of its record stands in a process's environment: children inherit it, also those that leave its group.
 const RECORD_VARIABLE: &str = "OBNOVA_RECORD";
@@ -140,6 +142,10 @@ pub struct Become {
     pub parent: i32,
     /// Whether to end when the engine ends.
     pub die_with_parent: bool,
+    /// The user to run as, if not the engine's own.
+    pub user: Option<String>,
+    /// The group, if not the user's own.
+    pub group: Option<String>,
     /// The command.
     pub command: Vec<OsString>,
 }
@@ -166,12 +172,7 @@ pub fn run(plan: &Become) -> io::Error {
 }
 
 fn prepare(plan: &Become) -> io::Result<Command> {
-    set_parent_process_death_signal(Some(Signal::KILL))?;
-    if getppid().is_none_or(|parent| parent.as_raw_nonzero().get() != plan.parent) {
-        return Err(io::Error::other(
-            "the engine that started this process has ended",
-        ));
-    }
+    die_with_parent(plan)?;
     setpgid(None, None)?;
     let pid = getpid().as_raw_nonzero().get();
     let started = stat(pid)
@@ -199,10 +200,26 @@ fn prepare(plan: &Become) -> io::Result<Command> {
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log);
-    if !plan.die_with_parent {
-        set_parent_process_death_signal(None)?;
+    if let Some(user) = &plan.user {
+        // This process has one thread only, the one that becomes the command.
+        Account::find(user, plan.group.as_deref())?.enter()?;
+    }
+    match plan.die_with_parent {
+        // Forgotten by the kernel with every change of the user.
+        true => die_with_parent(plan)?,
+        false => set_parent_process_death_signal(None)?,
     }
     Ok(command)
+}
+
+fn die_with_parent(plan: &Become) -> io::Result<()> {
+    set_parent_process_death_signal(Some(Signal::KILL))?;
+    if getppid().is_none_or(|parent| parent.as_raw_nonzero().get() != plan.parent) {
+        return Err(io::Error::other(
+            "the engine that started this process has ended",
+        ));
+    }
+    Ok(())
 }
 
 /// A command to start through the launcher.
@@ -216,6 +233,8 @@ pub struct Start<'a> {
     pub log: &'a Path,
     /// Whether to end when the engine ends.
     pub die_with_parent: bool,
+    /// Names the account to run as.
+    pub service: &'a Service,
     /// The command.
     pub command: &'a [String],
     /// Its whole environment.
@@ -236,6 +255,8 @@ impl Start<'_> {
             log: self.log.to_owned(),
             parent: getpid().as_raw_nonzero().get(),
             die_with_parent: self.die_with_parent,
+            user: self.service.user.clone(),
+            group: self.service.group.clone(),
             command: self.command.iter().map(Into::into).collect(),
         };
         let (program, first) = launcher
@@ -263,6 +284,8 @@ pub fn arguments(plan: &Become) -> Vec<OsString> {
         plan.log.clone().into(),
         plan.parent.to_string().into(),
         if plan.die_with_parent { "die" } else { "live" }.into(),
+        plan.user.clone().unwrap_or_default().into(),
+        plan.group.clone().unwrap_or_default().into(),
     ];
     arguments.extend(plan.command.iter().cloned());
     arguments
@@ -270,12 +293,15 @@ pub fn arguments(plan: &Become) -> Vec<OsString> {
 
 /// Reads what [`arguments`] wrote.
 pub fn parse(mut arguments: impl Iterator<Item = OsString>) -> Option<Become> {
+    let name = |word: OsString| word.into_string().ok().filter(|name| !name.is_empty());
     Some(Become {
         record: arguments.next()?.into(),
         note: arguments.next()?.into_string().ok()?,
         log: arguments.next()?.into(),
         parent: arguments.next()?.into_string().ok()?.parse().ok()?,
         die_with_parent: arguments.next()? == "die",
+        user: name(arguments.next()?),
+        group: name(arguments.next()?),
         command: arguments.collect(),
     })
 }

@@ -57,6 +57,8 @@ codes! {
     BAD_REQUEST = "bad-request",
     /// The configuration file is wrong. Args: `path`.
     CONFIGURATION = "configuration",
+    /// The account that the application is to run as does not exist or lacks a right. Args: `user`.
+    ACCOUNT = "account",
     /// A rehearsal cannot be made here. Args: `database`, or none.
     REHEARSAL_IMPOSSIBLE = "rehearsal-impossible",
     /// The rehearsal of this version failed. Args: `version`; the detail says why.

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::api::Problem;
 use crate::installation::{Installation, ServiceDriver};
 
+mod output;
+mod port;
 mod process;
 
 /// What to start.

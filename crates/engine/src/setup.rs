@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use obnova_release::{DatabaseChange, VerifiedRelease};
 use semver::Version;
 
+use crate::account;
 use crate::api::Problem;
 use crate::application;
 use crate::database;
@@ -53,7 +54,11 @@ pub fn install(
     let version = release.description().version.clone();
     releases.download(&release, progress, &AtomicBool::new(false))?;
     for directory in &installation.data.directories {
-        durable::create_dir_all(directory).map_err(system(directory))?;
+        if !directory.exists() {
+            durable::create_dir_all(directory)
+                .and_then(|()| account::give(&installation.service, directory))
+                .map_err(system(directory))?;
+        }
     }
     make_database(installation, &release)?;
     let target = Path::new("versions").join(version.to_string());
@@ -98,6 +103,8 @@ fn choose(
 
 fn make_database(installation: &Installation, release: &VerifiedRelease) -> Result<(), Problem> {
     let description = release.description();
+    let database = database::open(installation);
+    account::check(installation, database.as_ref())?;
     let (DatabaseChange::Migrate, Some(words)) =
         (description.database, &description.server.migrate)
     else {
@@ -110,7 +117,6 @@ fn make_database(installation: &Installation, release: &VerifiedRelease) -> Resu
             .arg("status", status)
             .detail(detail)
     };
-    let database = database::open(installation);
     let words = command(
         installation,
         database.as_ref(),
@@ -121,12 +127,13 @@ fn make_database(installation: &Installation, release: &VerifiedRelease) -> Resu
     let (program, arguments) = words
         .split_first()
         .ok_or_else(|| failed(String::new(), "no command".to_owned()))?;
-    let output = Command::new(program)
+    let mut migration = Command::new(program);
+    migration
         .args(arguments)
         .env_clear()
         .envs(environment(installation, database.as_ref(), description, 0))
-        .current_dir(installation.tree(&description.version))
-        .output()
+        .current_dir(installation.tree(&description.version));
+    let output = account::output(&installation.service, &mut migration)
         .map_err(|error| failed(String::new(), format!("{program}: {error}")))?;
     match output.status.success() {
         true => Ok(()),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use obnova_release::{Description, InstalledRelease, Values, VerifiedRelease};
 use semver::Version;
 
+use crate::account::Account;
 use crate::api::{Problem, Unit, UpdateId};
 use crate::database::Database;
 use crate::installation::Installation;
@@ -177,7 +178,11 @@ pub fn environment(
         .env
         .iter()
         .map(|(name, value)| (name.clone(), values.fill(value)));
+    // The account's own, where it is another; one that does not exist is refused when it is to be used.
+    let account = Account::of(&installation.service).ok().flatten();
+    let account = account.iter().flat_map(Account::env);
     inherited
+        .chain(account)
         .chain(database.env())
         .chain(release)
         .chain(installation.service.env.clone())

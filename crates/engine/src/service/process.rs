@@ -1,11 +1,6 @@
 //! The application as a process group of its own, that outlives the engine and is found again by its record.
 
-use std::collections::hash_map::RandomState;
-use std::fs;
-use std::hash::{BuildHasher, Hasher};
-use std::io;
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Child;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::sleep;
@@ -15,29 +10,22 @@ use obnova_release::Stop;
 use rustix::process::Signal;
 
 use crate::api::Problem;
-use crate::durable;
-use crate::installation::Installation;
+use crate::installation::{self, Installation};
 use crate::launch::{Record, Start};
 use crate::log;
 use crate::problem;
-use crate::service::{Launch, Running, Service};
+use crate::service::{Launch, Running, Service, output, port};
 
-/// Past this size the log is put aside when the application starts.
-const LOG_LIMIT: u64 = 10 << 20;
-/// Old logs kept.
-const LOGS_KEPT: u32 = 3;
 /// How long a process may take to be on record.
 const LAUNCH_PATIENCE: Duration = Duration::from_secs(10);
-/// The application listens on a port from here on.
-const FIRST_PORT: u16 = 10_000;
-/// Ports to try.
-const PORT_TRIES: u16 = 200;
 const POLL: Duration = Duration::from_millis(10);
 
 /// Processes of the engine's own.
 pub(super) struct Process {
     record: PathBuf,
     log: PathBuf,
+    /// Names the account that it runs as.
+    service: installation::Service,
     /// Runs [`launch::run`]: program and first arguments.
     launcher: Vec<String>,
     /// Our own child, to be reaped; an adopted one is not ours.
@@ -49,6 +37,7 @@ impl Process {
         Process {
             record: installation.state_dir.join("service.json"),
             log: installation.application_log(),
+            service: installation.service.clone(),
             launcher,
             child: Mutex::new(None),
         }
@@ -101,12 +90,13 @@ impl Service for Process {
         };
         // Whatever an interrupted start left behind must not run beside the new one.
         Record::finish_off(&self.record).map_err(|error| failed(error.to_string()))?;
-        rotate(&self.log).map_err(|error| failed(error.to_string()))?;
+        output::rotate(&self.log).map_err(|error| failed(error.to_string()))?;
         let start = Start {
             record: &self.record,
             note: serde_json::to_value(&running).map_err(|error| failed(error.to_string()))?,
             log: &self.log,
             die_with_parent: false,
+            service: &self.service,
             command: &launch.command,
             env: &launch.env,
             directory: &launch.directory,
@@ -152,11 +142,7 @@ impl Service for Process {
     }
 
     fn tend(&self) {
-        if fs::metadata(&self.log).is_ok_and(|metadata| metadata.len() > LOG_LIMIT)
-            && let Err(error) = put_aside(&self.log, true)
-        {
-            tracing::warn!(%error, "the application's log could not be put aside");
-        }
+        output::tend(&self.log);
     }
 
     fn launcher(&self) -> &[String] {
@@ -164,33 +150,8 @@ impl Service for Process {
     }
 
     fn free_port(&self) -> Result<u16, Problem> {
-        let mut error = io::Error::other("no port is free");
-        for port in ports() {
-            match TcpListener::bind(("127.0.0.1", port)) {
-                Ok(listener) => return Ok(listener.local_addr().map_or(port, |it| it.port())),
-                Err(refused) => error = refused,
-            }
-        }
-        Err(Problem::new(problem::SYSTEM)
-            .arg("path", "127.0.0.1")
-            .detail(error))
+        port::free()
     }
-}
-
-/// Ports to try, in no order that repeats. They lie below those that the kernel gives to outgoing connections: one of these
-/// might take the port between our looking and the application's listening. The last one is the kernel's own choice.
-fn ports() -> impl Iterator<Item = u16> {
-    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
-    let outgoing = range.split_whitespace().next();
-    let end = outgoing.and_then(|low| low.parse().ok()).unwrap_or(32_768);
-    let count = u16::saturating_sub(end, FIRST_PORT);
-    let chance = RandomState::new().build_hasher().finish();
-    let tries = count.min(PORT_TRIES);
-    let own = (0..tries).map(move |number| {
-        let place = chance.wrapping_add(u64::from(number)) % u64::from(count);
-        FIRST_PORT + u16::try_from(place).unwrap_or(0)
-    });
-    own.chain([0])
 }
 
 fn signal(stop: &Stop) -> Signal {
@@ -199,32 +160,4 @@ fn signal(stop: &Stop) -> Signal {
         obnova_release::Signal::Int => Signal::INT,
         obnova_release::Signal::Quit => Signal::QUIT,
     }
-}
-
-/// Makes the log's folder, and puts a log that has grown too large aside.
-fn rotate(log: &Path) -> io::Result<()> {
-    if let Some(parent) = log.parent() {
-        durable::create_dir_all(parent)?;
-    }
-    match fs::metadata(log).is_ok_and(|metadata| metadata.len() > LOG_LIMIT) {
-        true => put_aside(log, false),
-        false => Ok(()),
-    }
-}
-
-/// Puts a log aside and drops the oldest one. While the application has it open, appending, it is copied and emptied; a line
-/// written in between is lost.
-fn put_aside(log: &Path, is_open: bool) -> io::Result<()> {
-    let old = |number: u32| log.with_extension(format!("log.{number}"));
-    for number in (1..LOGS_KEPT).rev() {
-        if old(number).exists() {
-            durable::rename(&old(number), &old(number + 1))?;
-        }
-    }
-    if !is_open {
-        return durable::rename(log, &old(1));
-    }
-    durable::remove_file(&old(1))?;
-    durable::copy_file(log, &old(1), &|| true)?;
-    fs::OpenOptions::new().write(true).open(log)?.set_len(0)
 }

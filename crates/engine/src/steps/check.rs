@@ -3,6 +3,7 @@
 use obnova_release::Destination;
 use rustix::fs::statvfs;
 
+use crate::account;
 use crate::api::Problem;
 use crate::files::Files;
 use crate::problem;
@@ -29,6 +30,7 @@ impl Step for Check {
 
     fn run(&self, cx: &Context) -> Result<Option<String>, Problem> {
         cx.database.check()?;
+        account::check(cx.installation, cx.database)?;
         let (needed, free) = (needed(cx), free(cx)?);
         if needed > free {
             return Err(Problem::new(problem::DISK_SPACE)

@@ -53,6 +53,7 @@ impl Step for Migrate {
             note: serde_json::Value::Null,
             log: &log,
             die_with_parent: true,
+            service: &cx.installation.service,
             command: &cx.command(words, cx.to, 0),
             env: &env,
             directory: &cx.installation.tree(cx.to),

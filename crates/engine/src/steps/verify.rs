@@ -111,6 +111,7 @@ fn check(
         note: serde_json::Value::Null,
         log: &cx.installation.check_log(cx.update),
         die_with_parent: true,
+        service: &cx.installation.service,
         command: &cx.command(words, cx.to, running.port),
         env: &environment(cx.installation, cx.database, description, running.port),
         directory: &cx.installation.tree(cx.to),

@@ -81,6 +81,10 @@ problem-system = Na serveru se nezdařila operace s { $path }.
 problem-system-state = Pokud probíhala aktualizace, vše se vrátilo do stavu před ní.
 problem-system-do = Podívejte se do podrobností níže: nejčastěji jde o plný disk nebo chybějící právo. Potom to zkuste znovu.
 
+problem-account = Aplikace nemůže běžet pod uživatelem { $user }.
+problem-account-state = Nic se nezměnilo.
+problem-account-do = Založte uživatele nebo mu přidejte chybějící práva; která to jsou, říkají podrobnosti níže. Potom to zkuste znovu.
+
 problem-engine-unreachable = Aktualizační služba na tomto serveru neodpovídá.
 problem-engine-unreachable-state = Samotné aplikace se to netýká. Pokud probíhala aktualizace, dokončí se, nebo se vše vrátí do předchozího stavu, jakmile služba znovu poběží.
 problem-engine-unreachable-do = Chvíli počkejte. Pokud to trvá, zjistěte na serveru, zda služba běží (obnova status).

@@ -81,6 +81,10 @@ problem-system = An operation on the server failed: { $path }.
 problem-system-state = If an update was running, everything was returned to the state before it.
 problem-system-do = See the details below: most often it is a full disk or a missing permission. Then try again.
 
+problem-account = The application cannot run as the user { $user }.
+problem-account-state = Nothing was changed.
+problem-account-do = Create the user or give it the missing rights; the details below say which. Then try again.
+
 problem-engine-unreachable = The update service on this server is not responding.
 problem-engine-unreachable-state = The application itself is not affected. If an update was running, it is completed or everything is returned to the previous state as soon as the service runs again.
 problem-engine-unreachable-do = Wait a moment. If this persists, check on the server whether the service is running (obnova status).
