@@ -9,4 +9,5 @@ pub mod programs;
 pub mod story;
 pub mod tour;
 pub mod vendor;
+pub mod work;
 pub mod world;

@@ -1,7 +1,6 @@
 //! Users go on working while the server is updated, and while an update fails: an open loop of 200 requests a second, half of them
 //! writes, of which none may fail and none that was acknowledged may be lost or done twice.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use obnova_demo::programs::run;
+use obnova_demo::work::while_people_work;
 use obnova_demo::world::World;
 use obnova_engine::api::{Answer, Outcome, Request};
-use obnova_testkit::load::{Asked, Load, Outcome as Seen};
+use obnova_testkit::load::Outcome as Seen;
 
 const RATE: u32 = 200;
 const CONTACTS: usize = 20_000;
@@ -100,19 +100,6 @@ async fn healthy(address: SocketAddr) -> Result<()> {
 /// Updates while users work, and looks that nothing of their work is lost.
 async fn under_load(world: &World, version: &str, prefix: &'static str) -> Result<(Outcome, Seen)> {
     world.state(Request::Check).await?;
-    let load = Load::new(
-        format!("http://{}", world.front),
-        RATE,
-        move |shot| match shot.write {
-            false => Asked::get("/api/companies?page=1"),
-            true => {
-                let reference = format!("{prefix}-{}", shot.number);
-                let body = serde_json::json!({ "kind": "note", "subject": "Pod zátěží", "reference": reference });
-                Asked::post("/api/activities", "application/json", body.to_string())
-                    .write(reference)
-            }
-        },
-    );
     let update = async {
         tokio::time::sleep(Duration::from_secs(2)).await;
         let began = Instant::now();
@@ -141,16 +128,7 @@ async fn under_load(world: &World, version: &str, prefix: &'static str) -> Resul
         tokio::time::sleep(Duration::from_secs(2)).await;
         Ok(ended.outcome)
     };
-    let (done, finished) = tokio::sync::oneshot::channel();
-    let (outcome, seen) = tokio::join!(
-        async {
-            let outcome = update.await;
-            let _ = done.send(());
-            outcome
-        },
-        load.run_until(async { drop(finished.await) })
-    );
-    let (outcome, seen) = (outcome?, seen?);
+    let (outcome, seen) = while_people_work(world, RATE, prefix, update).await?;
     ensure!(
         seen.failed == 0,
         "{} of {} requests failed: {:?}",
@@ -158,35 +136,10 @@ async fn under_load(world: &World, version: &str, prefix: &'static str) -> Resul
         seen.sent,
         seen.reasons
     );
-    expect_written_once(world, prefix, &seen.acknowledged).await?;
-    Ok((outcome, seen))
-}
-
-async fn expect_written_once(world: &World, prefix: &str, acknowledged: &[String]) -> Result<()> {
     ensure!(
-        acknowledged.len() > 400,
+        seen.acknowledged.len() > 400,
         "only {} writes were acknowledged",
-        acknowledged.len()
+        seen.acknowledged.len()
     );
-    let url = format!(
-        "http://{}/api/activities/references?prefix={prefix}-",
-        world.front
-    );
-    let body: serde_json::Value = reqwest::get(url).await?.error_for_status()?.json().await?;
-    let list = body
-        .as_array()
-        .or_else(|| body["references"].as_array())
-        .context("a list of references")?;
-    let mut stored: BTreeMap<&str, u32> = BTreeMap::new();
-    for reference in list.iter().filter_map(serde_json::Value::as_str) {
-        *stored.entry(reference).or_default() += 1;
-    }
-    for reference in acknowledged {
-        let times = stored.get(reference.as_str()).copied().unwrap_or(0);
-        ensure!(
-            times == 1,
-            "{reference} was acknowledged and is stored {times} times"
-        );
-    }
-    Ok(())
+    Ok((outcome, seen))
 }

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use obnova_demo::admin::Admin;
 use obnova_demo::tour::set_up;
+use obnova_demo::work::while_people_work;
 use obnova_demo::world::World;
 use obnova_engine::api::{Answer, Outcome, Phase, Request, UpdateSummary};
-use obnova_testkit::load::{Asked, Load, Outcome as Seen};
 use rustix::process::{Pid, Signal, kill_process};
 
 const CONTACTS: usize = 2_000;
@@ -161,7 +161,7 @@ async fn a_front_killed_while_it_holds_loses_no_acknowledged_write() -> Result<(
             tokio::time::sleep(Duration::from_secs(1)).await;
             anyhow::Ok(ended.outcome)
         };
-        let (outcome, seen) = under_load(&world, prefix, update).await?;
+        let (outcome, seen) = while_people_work(&world, RATE, prefix, update).await?;
         // Those that it held, and those before it was back: the kill did hit it.
         ensure!(seen.failed > 0, "nothing failed: {seen}");
         println!(
@@ -203,7 +203,7 @@ async fn an_engine_killed_at_any_instant_under_load_loses_no_acknowledged_write(
             tokio::time::sleep(Duration::from_millis(500)).await;
             anyhow::Ok(ended.outcome)
         };
-        let (outcome, seen) = under_load(&world, prefix, update).await?;
+        let (outcome, seen) = while_people_work(&world, RATE, prefix, update).await?;
         failed += seen.failed;
         println!(
             "engine killed after {after:?} of {version}: {outcome:?}; {} sent, {} failed {:?}, {} writes acknowledged",
@@ -215,70 +215,6 @@ async fn an_engine_killed_at_any_instant_under_load_loses_no_acknowledged_write(
     }
     println!("{failed} requests failed");
     world.stop()
-}
-
-/// Does this while users work, and looks that everything acknowledged to them is there once.
-async fn under_load<T>(
-    world: &World,
-    prefix: &'static str,
-    work: impl Future<Output = Result<T>>,
-) -> Result<(T, Seen)> {
-    let load = Load::new(
-        format!("http://{}", world.front),
-        RATE,
-        move |shot| match shot.write {
-            false => Asked::get("/api/companies?page=1"),
-            true => {
-                let reference = format!("{prefix}-{}", shot.number);
-                let body = serde_json::json!({ "kind": "note", "subject": "Hrubě", "reference": reference });
-                Asked::post("/api/activities", "application/json", body.to_string())
-                    .write(reference)
-            }
-        },
-    );
-    let (done, finished) = tokio::sync::oneshot::channel();
-    let (result, seen) = tokio::join!(
-        async {
-            let result = work.await;
-            let _ = done.send(());
-            result
-        },
-        load.run_until(async { drop(finished.await) })
-    );
-    let (result, seen) = (result?, seen?);
-    let stored = references(world, prefix).await?;
-    let wrong: Vec<&String> = seen
-        .acknowledged
-        .iter()
-        .filter(|reference| stored.get(*reference) != Some(&1))
-        .collect();
-    ensure!(
-        wrong.is_empty(),
-        "acknowledged and not there once: {wrong:?}"
-    );
-    ensure!(
-        stored.values().all(|times| *times == 1),
-        "something is there twice"
-    );
-    ensure!(seen.acknowledged.len() > 50, "{seen}");
-    Ok((result, seen))
-}
-
-async fn references(world: &World, prefix: &str) -> Result<BTreeMap<String, u32>> {
-    let url = format!(
-        "http://{}/api/activities/references?prefix={prefix}-",
-        world.front
-    );
-    let body: serde_json::Value = reqwest::get(url).await?.error_for_status()?.json().await?;
-    let list = body
-        .as_array()
-        .or_else(|| body["references"].as_array())
-        .context("a list of references")?;
-    let mut stored = BTreeMap::new();
-    for reference in list.iter().filter_map(serde_json::Value::as_str) {
-        *stored.entry(reference.to_owned()).or_default() += 1;
-    }
-    Ok(stored)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
