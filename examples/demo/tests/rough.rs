@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use obnova_demo::admin::Admin;
 use obnova_demo::tour::set_up;
 use obnova_demo::work::while_people_work;
