@@ -89,6 +89,7 @@ pub fn start(
             port,
         ),
         port,
+        stop: description.server.stop.clone(),
         env: environment(installation, database, &description, port),
         directory: installation.tree(version),
     })

@@ -120,6 +120,9 @@ pub struct Service {
     /// The kind of service; processes of the engine's own unless said otherwise.
     #[serde(default)]
     pub driver: ServiceDriver,
+    /// With the systemd driver: an existing unit such as `crm.service` that Obnova starts and stops. Without one, Obnova makes a
+    /// unit itself for as long as the application runs.
+    pub unit: Option<String>,
     /// The user that the application and its migrations run as; the engine's own unless said otherwise.
     pub user: Option<String>,
     /// The group, if it is not to be the user's own.
@@ -137,13 +140,21 @@ pub enum ServiceDriver {
     /// A process group that the engine starts, watches and adopts again.
     #[default]
     Process,
+    /// A unit of systemd.
+    Systemd,
 }
 
 impl Service {
     /// What is wrong with it, if anything is.
     fn wrong(&self) -> Option<&'static str> {
+        let unit = self.unit.as_deref().unwrap_or("a.service");
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.@:\\".contains(c);
         if self.group.is_some() && self.user.is_none() {
             Some("service.group needs service.user")
+        } else if self.unit.is_some() && self.driver != ServiceDriver::Systemd {
+            Some("service.unit needs driver = \"systemd\"")
+        } else if !unit.ends_with(".service") || !unit.chars().all(is_plain) {
+            Some("service.unit is the name of a service unit, such as crm.service")
         } else {
             None
         }

@@ -35,7 +35,7 @@ mod recovery;
 mod releases;
 mod report;
 pub mod server;
-mod service;
+pub mod service;
 mod settings;
 pub mod setup;
 mod state;

@@ -14,6 +14,7 @@ use crate::installation::{Installation, ServiceDriver};
 mod output;
 mod port;
 mod process;
+mod systemd;
 
 /// What to start.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Launch {
     pub command: Vec<String>,
     /// The port that the command names.
     pub port: u16,
+    /// How it is asked to end.
+    pub stop: Stop,
     /// Its whole environment.
     pub env: Vec<(String, String)>,
     /// Where it starts.
@@ -81,5 +84,6 @@ pub trait Service: Send + Sync {
 pub fn open(installation: &Installation, launcher: Vec<String>) -> Box<dyn Service> {
     match installation.service.driver {
         ServiceDriver::Process => Box::new(process::Process::new(installation, launcher)),
+        ServiceDriver::Systemd => Box::new(systemd::Systemd::new(installation, launcher)),
     }
 }

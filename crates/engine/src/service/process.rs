@@ -10,11 +10,11 @@ use obnova_release::Stop;
 use rustix::process::Signal;
 
 use crate::api::Problem;
-use crate::installation::{self, Installation};
+use crate::installation::Installation;
 use crate::launch::{Record, Start};
 use crate::log;
 use crate::problem;
-use crate::service::{Launch, Running, Service, output, port};
+use crate::service::{Launch, Running, Service, output, port, systemd};
 
 /// How long a process may take to be on record.
 const LAUNCH_PATIENCE: Duration = Duration::from_secs(10);
@@ -24,8 +24,7 @@ const POLL: Duration = Duration::from_millis(10);
 pub(super) struct Process {
     record: PathBuf,
     log: PathBuf,
-    /// Names the account that it runs as.
-    service: installation::Service,
+    installation: Installation,
     /// Runs [`launch::run`]: program and first arguments.
     launcher: Vec<String>,
     /// Our own child, to be reaped; an adopted one is not ours.
@@ -37,7 +36,7 @@ impl Process {
         Process {
             record: installation.state_dir.join("service.json"),
             log: installation.application_log(),
-            service: installation.service.clone(),
+            installation: installation.clone(),
             launcher,
             child: Mutex::new(None),
         }
@@ -88,7 +87,8 @@ impl Service for Process {
             version: launch.version.clone(),
             port: launch.port,
         };
-        // Whatever an interrupted start left behind must not run beside the new one.
+        // Whatever an interrupted start left behind must not run beside the new one, nor what another driver started.
+        systemd::end_former(&self.installation)?;
         Record::finish_off(&self.record).map_err(|error| failed(error.to_string()))?;
         output::rotate(&self.log).map_err(|error| failed(error.to_string()))?;
         let start = Start {
@@ -96,7 +96,7 @@ impl Service for Process {
             note: serde_json::to_value(&running).map_err(|error| failed(error.to_string()))?,
             log: &self.log,
             die_with_parent: false,
-            service: &self.service,
+            service: &self.installation.service,
             command: &launch.command,
             env: &launch.env,
             directory: &launch.directory,
@@ -118,6 +118,7 @@ impl Service for Process {
     }
 
     fn stop(&self, stop: &Stop, patience: Duration) -> Result<(), Problem> {
+        systemd::end_former(&self.installation)?;
         let record = self.alive();
         if let Some(record) = &record {
             record.signal(signal(stop));
