@@ -6,4 +6,5 @@ pub mod fingerprint;
 pub mod load;
 pub mod postgres;
 pub mod sink;
+pub mod systemd;
 pub mod volume;
