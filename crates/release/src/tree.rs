@@ -1,8 +1,11 @@
 //! A tree of files as a manifest: paths, modes and digests. Checked before anything of it touches the disk.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::io::{BufReader, Read};
 
-use serde::{Deserialize, Serialize};
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::digest::Digest;
 use crate::error::Error;
@@ -72,6 +75,7 @@ pub struct FileEntry {
 #[serde(deny_unknown_fields)]
 struct Manifest {
     format: u64,
+    #[serde(deserialize_with = "entries")]
     entries: BTreeMap<String, Entry>,
 }
 
@@ -159,24 +163,23 @@ impl Tree {
         zstd::encode_all(bytes.as_slice(), 12).map_err(Error::local("the tree cannot be packed"))
     }
 
-    /// Reads and checks a `tree.json.zst`; `name` is what errors call it.
+    /// Reads and checks a `tree.json.zst`; `name` is what errors call it. Takes memory for [`MAX_ENTRIES`] entries at most,
+    /// however many there are.
     pub fn from_packed(packed: &[u8], name: &str) -> Result<Self, Error> {
-        use std::io::Read;
-        let damaged = |error: std::io::Error| Error::damaged(name, error.to_string());
-        let mut bytes = Vec::new();
-        zstd::Decoder::with_buffer(packed)
-            .map_err(damaged)?
-            .take(MAX_MANIFEST + 1)
-            .read_to_end(&mut bytes)
-            .map_err(damaged)?;
-        if bytes.len() as u64 > MAX_MANIFEST {
-            return Err(Error::invalid(
-                name,
-                format!("is longer than {MAX_MANIFEST} bytes unpacked"),
-            ));
-        }
-        let manifest: Manifest = serde_json::from_slice(&bytes)
-            .map_err(|error| Error::invalid(name, error.to_string()))?;
+        Self::from_packed_within(packed, name, MAX_MANIFEST)
+    }
+
+    fn from_packed_within(packed: &[u8], name: &str, longest: u64) -> Result<Self, Error> {
+        let plain = zstd::Decoder::with_buffer(packed)
+            .map_err(|error| Error::damaged(name, error.to_string()))?;
+        let plain = BufReader::with_capacity(64 << 10, plain.take(longest));
+        let manifest: Manifest = serde_json::from_reader(plain).map_err(|error| {
+            if error.is_io() {
+                return Error::damaged(name, error.to_string());
+            }
+            // Also what is longer than it may be: it ends in the middle then.
+            Error::invalid(name, error.to_string())
+        })?;
         if manifest.format != FORMAT {
             return Err(Error::invalid(
                 name,
@@ -185,6 +188,41 @@ impl Tree {
         }
         Self::new(manifest.entries, name)
     }
+}
+
+/// Reads entries one after the other and stops at the first that is too many or there twice.
+fn entries<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Entry>, D::Error> {
+    struct Entries;
+
+    impl<'de> Visitor<'de> for Entries {
+        type Value = BTreeMap<String, Entry>;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("the entries of a tree by path")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut entries = BTreeMap::new();
+            while let Some((path, entry)) = map.next_entry::<String, Entry>()? {
+                if entries.len() == MAX_ENTRIES {
+                    let reason = format!("has more than {MAX_ENTRIES} entries");
+                    return Err(A::Error::custom(reason));
+                }
+                if path.len() > MAX_PATH {
+                    return Err(A::Error::custom("has a path that is too long"));
+                }
+                if entries.contains_key(&path) {
+                    return Err(A::Error::custom(format!("{path:?} is listed twice")));
+                }
+                entries.insert(path, entry);
+            }
+            Ok(entries)
+        }
+    }
+
+    deserializer.deserialize_map(Entries)
 }
 
 #[derive(Serialize)]
@@ -204,8 +242,7 @@ impl Serialize for Tree {
 }
 
 impl<'de> Deserialize<'de> for Tree {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        use serde::de::Error as _;
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let manifest = Manifest::deserialize(deserializer)?;
         if manifest.format != FORMAT {
             return Err(D::Error::custom("unknown format of a tree"));

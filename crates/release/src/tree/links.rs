@@ -44,6 +44,9 @@ fn walk<'a>(
             }
             name => {
                 place.push(name);
+                if place.len() > MAX_PATH {
+                    return Err("leads to a path that is too long");
+                }
                 if let Some(Entry::Link { target }) = entries.get(&place.join("/")) {
                     if target.starts_with('/') {
                         return Err("leads out of the tree");

@@ -58,11 +58,13 @@ fn is_reserved(component: &str) -> bool {
     RESERVED.contains(&stem.as_str()) || numbered("com") || numbered("lpt")
 }
 
-/// What is equal for two paths that are one where case or the composition of letters does not count.
+/// What is equal for two paths that are one where case or the composition of letters does not count. Lower case alone would
+/// not do: `ς` and `σ`, and `ſ` and `s`, are two lower-case letters each with one upper-case letter.
 pub(super) fn fold(path: &str) -> String {
     path.nfc()
         .collect::<String>()
         .to_lowercase()
+        .to_uppercase()
         .nfc()
         .collect()
 }

@@ -87,6 +87,8 @@ fn names_that_differ_in_case_or_composition_only_are_refused() {
     refused(&[("é", file()), ("e\u{301}", file())]);
     refused(&[("A", directory()), ("a", file())]);
     refused(&[("Ž", file()), ("z\u{30c}", file())]);
+    refused(&[("ΟΔΟΣ", file()), ("οδοσ", file())]);
+    refused(&[("straſſe", file()), ("STRASSE", file())]);
 }
 
 #[test]
@@ -138,12 +140,32 @@ fn absurd_sizes_are_refused() {
 
 #[test]
 fn a_manifest_that_unpacks_endlessly_is_refused() {
-    let mut encoder = zstd::Encoder::new(Vec::new(), 1).unwrap();
-    let zeros = vec![b' '; 1 << 20];
-    for _ in 0..513 {
-        std::io::Write::write_all(&mut encoder, &zeros).unwrap();
-    }
-    let bomb = encoder.finish().unwrap();
-    assert!(bomb.len() < 1 << 20);
-    Tree::from_packed(&bomb, "bomb").unwrap_err();
+    let json = format!(r#"{{"format":1,{}"entries":{{}}}}"#, " ".repeat(1 << 20));
+    let bomb = packed(&json);
+    assert!(bomb.len() < 1000);
+    Tree::from_packed_within(&bomb, "bomb", 2 << 20).unwrap();
+    Tree::from_packed_within(&bomb, "bomb", 1 << 20).unwrap_err();
+}
+
+fn packed(json: &str) -> Vec<u8> {
+    zstd::encode_all(json.as_bytes(), 1).unwrap()
+}
+
+#[test]
+fn a_path_that_is_listed_twice_is_refused() {
+    let entry = r#""a":{"kind":"directory","mode":493}"#;
+    let json = format!(r#"{{"format":1,"entries":{{{entry},{entry}}}}}"#);
+    let error = Tree::from_packed(&packed(&json), "tree").unwrap_err();
+    assert!(error.to_string().contains("twice"), "{error}");
+}
+
+#[test]
+fn a_manifest_with_something_behind_it_or_cut_off_is_refused() {
+    let json = r#"{"format":1,"entries":{}}"#;
+    Tree::from_packed(&packed(json), "tree").unwrap();
+    Tree::from_packed(&packed(&format!("{json} {{}}")), "tree").unwrap_err();
+    Tree::from_packed(&packed(&json[..json.len() - 1]), "tree").unwrap_err();
+    let whole = packed(json);
+    Tree::from_packed(&whole[..whole.len() - 1], "tree").unwrap_err();
+    Tree::from_packed(b"", "tree").unwrap_err();
 }

@@ -8,7 +8,7 @@ use obnova_release::{ErrorKind, publish};
 
 use crate::workshop::{Workshop, files_of, newest, versions};
 
-fn copy(from: &Path, to: &Path) {
+pub fn copy(from: &Path, to: &Path) {
     for file in files_of(from) {
         let place = to.join(file.strip_prefix(from).unwrap());
         fs::create_dir_all(place.parent().unwrap()).unwrap();

@@ -9,7 +9,7 @@ use obnova_release::{Client, ErrorKind, Options};
 
 use crate::workshop::{Workshop, in_days, versions};
 
-fn rotate(shop: &Workshop, role: Role, quorum: Option<(usize, usize)>) -> publish::Rotated {
+pub fn rotate(shop: &Workshop, role: Role, quorum: Option<(usize, usize)>) -> publish::Rotated {
     let directory = if matches!(role, Role::Root | Role::Targets) {
         "offline"
     } else {

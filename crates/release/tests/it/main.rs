@@ -3,10 +3,16 @@
 mod clients;
 mod crashes;
 mod downloads;
+mod forger;
+mod hostile_content;
+mod hostile_metadata;
+mod hostile_releases;
 mod keys;
 mod publishing;
 mod scale;
 mod server;
+mod tls;
 mod trees;
+mod tuf_client;
 mod web;
 mod workshop;

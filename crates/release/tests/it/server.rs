@@ -29,6 +29,8 @@ pub enum Trouble {
     OtherRange,
     /// Another entity tag from now on: the file was replaced.
     NewTag,
+    /// To this address instead.
+    Redirect(String),
 }
 
 /// A request as it came.
@@ -191,6 +193,9 @@ fn answer(
     };
     head += &format!("ETag: {tag}\r\n");
     match trouble {
+        Some(Trouble::Redirect(to)) => {
+            send(stream, "302 Found", &format!("Location: {to}\r\n"), b"")
+        }
         Some(Trouble::CutOff(after)) => {
             head += &format!("Content-Length: {}\r\n", body.len());
             write!(stream, "HTTP/1.1 {status}\r\n{head}\r\n").ok()?;
