@@ -1,8 +1,10 @@
 //! Whatever the engine writes, renames or syncs, it does through here and through [`obnova_release::durable`].
 
 mod copies;
+mod live;
 
-pub use copies::{Means, copy_file, copy_open_file, copy_start, copy_tree, mirror_tree};
+pub use copies::{Means, copy_entry, copy_file, copy_open_file, copy_start, copy_tree, mirror_tree};
+pub use live::{copy_live_tree, shares_blocks};
 pub use obnova_release::durable::*;
 
 use std::fs::{File, FileTimes};

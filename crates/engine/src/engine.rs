@@ -27,6 +27,10 @@ use crate::traffic::Traffic;
 use crate::update::{self, End};
 
 mod answers;
+mod rehearse;
+mod reverts;
+
+pub(crate) use rehearse::Rehearsals;
 
 /// How often the application is looked after.
 const LOOK_AFTER: Duration = Duration::from_millis(300);
@@ -34,6 +38,10 @@ const LOOK_AFTER: Duration = Duration::from_millis(300);
 const SETTLE_PATIENCE: Duration = Duration::from_secs(10);
 /// Shortest pause between two reports of progress.
 const PROGRESS_PAUSE: Duration = Duration::from_millis(100);
+/// How often it is looked which protected copies have become too old.
+const A_DAY: Duration = Duration::from_secs(86_400);
+/// How soon that is done after an update, and after the engine's own start.
+const SOON: Duration = Duration::from_secs(2);
 /// Longest pause between two attempts to start an application that does not come up.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
@@ -41,6 +49,8 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 pub struct Options {
     /// Program and first arguments that run [`crate::launch::run`] with the arguments after them.
     pub launcher: Vec<String>,
+    /// Program and first arguments that run [`crate::rehearsal::work`] with the arguments after them.
+    pub worker: Vec<String>,
     /// Told around every append to the journal; for tests.
     pub observer: Option<Observer>,
 }
@@ -54,6 +64,7 @@ pub struct Engine {
     pub(crate) releases: Releases,
     pub(crate) database: Box<dyn Database>,
     pub(crate) service: Box<dyn Service>,
+    pub(crate) rehearsals: Rehearsals,
     installed_facts: Mutex<Option<Description>>,
     work: Mutex<Work>,
     wake: Condvar,
@@ -91,6 +102,7 @@ impl Engine {
             releases: Releases::open(&installation)?,
             database: database::open(&installation),
             service: service::open(&installation, options.launcher),
+            rehearsals: Rehearsals::of(&installation, options.worker),
             work: Mutex::new(Work {
                 busy: hub.with_history(|history| history.open().is_some()),
                 end: None,
@@ -109,6 +121,7 @@ impl Engine {
     pub fn work(&self) {
         let mut failures = 0;
         let mut not_before = Instant::now();
+        let mut keep_to_rule = Instant::now() + SOON;
         self.sweep();
         loop {
             self.go_on_with_click();
@@ -116,6 +129,10 @@ impl Engine {
                 self.finish_open_update();
                 failures = 0;
                 not_before = Instant::now();
+                keep_to_rule = Instant::now() + SOON;
+            } else if Instant::now() >= keep_to_rule {
+                self.keep_to_rule();
+                keep_to_rule = Instant::now() + A_DAY;
             } else if Instant::now() >= not_before {
                 failures = if self.look_after() { 0 } else { failures + 1 };
                 let pause = Duration::from_secs(1) * 2_u32.saturating_pow(failures.min(5));
@@ -163,6 +180,7 @@ impl Engine {
             Request::State => self.state(),
             Request::Check => {
                 self.releases.refresh();
+                self.forget_data_bytes();
                 self.state()
             }
             Request::Plan { version } => self.dry_run(version),
@@ -171,6 +189,14 @@ impl Engine {
                 actor,
                 insist,
             } => self.install(version, &actor, insist),
+            Request::RevertPlan => self.revert_plan(),
+            Request::Export { directory } => self.export(&directory),
+            Request::Revert { update, actor } => self.revert(update, &actor),
+            Request::Copies => Ok(self.copies()),
+            Request::DeleteCopy { update } => self.delete_copy(update),
+            Request::Rehearse { version, actor } => self.wish_rehearsal(version, actor),
+            Request::CancelRehearsal => self.cancel_rehearsal(),
+            Request::RehearsalLog { version } => self.rehearsal_log(&version),
             Request::History => Ok(self.history()),
             Request::Report { update } => self.report(update),
             Request::Recover => {
@@ -185,15 +211,7 @@ impl Engine {
             }
             Request::Events { .. }
             | Request::Traffic
-            | Request::Rehearse { .. }
-            | Request::CancelRehearsal
-            | Request::RehearsalLog { .. }
-            | Request::Doctor { .. }
-            | Request::Copies
-            | Request::DeleteCopy { .. }
-            | Request::RevertPlan
-            | Request::Export { .. }
-            | Request::Revert { .. } => Err(Problem::new(problem::BAD_REQUEST)),
+            | Request::Doctor { .. } => Err(Problem::new(problem::BAD_REQUEST)),
         };
         answer.unwrap_or_else(Answer::Problem)
     }
@@ -216,6 +234,7 @@ impl Engine {
     fn context<'a>(
         &'a self,
         update: UpdateId,
+        kind: UpdateKind,
         from: &'a Version,
         to: &'a Version,
         release: Option<&'a VerifiedRelease>,
@@ -224,6 +243,7 @@ impl Engine {
         Context {
             installation: &self.installation,
             update,
+            kind,
             from,
             to,
             release,
@@ -232,6 +252,7 @@ impl Engine {
             service: self.service.as_ref(),
             traffic: &self.traffic,
             hold: self.settings.current().hold,
+            keeping: self.keeping(),
             deadline: None,
             progress,
             cancelled: &self.cancelled,
@@ -252,6 +273,8 @@ impl Engine {
             return Err(Problem::new(problem::UPDATE_RUNNING).arg("version", to));
         }
         let route = plan::route(self.offer(version)?, insist)?;
+        // What the update is for goes first.
+        self.rehearsals.break_off()?;
         let update = self.start_hop(&route, 1, actor)?;
         work.busy = true;
         self.wake.notify_all();
@@ -269,6 +292,7 @@ impl Engine {
             then.to_vec(),
             actor.to_owned(),
         );
+        let forecast = self.foretold(&to, &from);
         let kind = EventKind::UpdateStarted {
             from,
             to,
@@ -276,7 +300,7 @@ impl Engine {
             hop,
             actor,
             kind: UpdateKind::Install,
-            forecast: None,
+            forecast,
         };
         match self.hub.append(update, kind) {
             Ok(_) => Ok(update),
@@ -350,7 +374,10 @@ impl Engine {
             decision => decision,
         };
         tracing::info!(update = update.id, from = %update.from, to = %update.to, ?decision, "update");
-        let release = self.releases.release(&update.to);
+        let release = self
+            .releases
+            .release(&update.to)
+            .filter(|_| update.kind.is_install());
         let told = Mutex::new(None::<Instant>);
         let progress = |done, total, unit| {
             // Often enough for an eye, and no more: every one wakes all followers.
@@ -363,11 +390,13 @@ impl Engine {
         };
         let mut context = self.context(
             update.id,
+            update.kind,
             &update.from,
             &update.to,
             release.as_ref(),
             &progress,
         );
+        context.hold = steps::hold::limits(context.hold, update.forecast.as_ref());
         match decision {
             Recovery::NothingToDo => End::Completed,
             Recovery::RollForward => {
@@ -379,10 +408,11 @@ impl Engine {
             Recovery::RollBack { step } => {
                 let name = step.unwrap_or_default();
                 let problem = Problem::new(problem::INTERRUPTED).arg("step", &name);
-                let step = steps::SERVER
+                let steps = steps::of(update.kind);
+                let step = steps
                     .iter()
                     .find(|step| step.name() == name)
-                    .unwrap_or(&steps::SERVER[0]);
+                    .unwrap_or(&steps[0]);
                 update::back(&self.hub, &context, Some((*step, problem)))
             }
         }

@@ -32,6 +32,9 @@ pub struct Installation {
     /// How the application runs.
     #[serde(default)]
     pub service: Service,
+    /// What is different on the clone of a rehearsal.
+    #[serde(default)]
+    pub rehearsal: Rehearsal,
     /// The application's public port.
     pub front: Listen,
     /// The Administration Centre's port.
@@ -87,7 +90,38 @@ pub enum Database {
         maintenance_db: String,
         /// How it is protected; the fastest possible way unless said otherwise.
         rung: Option<Rung>,
+        /// The cluster, if it is on this machine and this application's alone: then faster ways are possible.
+        cluster: Option<Cluster>,
     },
+}
+
+/// A PostgreSQL cluster on this machine that is this application's alone, so that it may be stopped, and returned as a whole.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cluster {
+    /// Its data directory.
+    pub data: PathBuf,
+    /// The directory of the server's programs; those of the server that runs unless said otherwise.
+    pub programs: Option<PathBuf>,
+    /// The command that starts its server, such as `["systemctl", "start", "postgresql@15-main"]`; needed where a service
+    /// manager looks after it. It returns when the server is up.
+    #[serde(default)]
+    pub start: Vec<String>,
+    /// The command that stops it; given exactly where `start` is. It returns when the server has ended.
+    #[serde(default)]
+    pub stop: Vec<String>,
+    /// A role with the right to replicate, for a standby. Otherwise the application's, if it has that right, or the account that
+    /// the server runs as, by `peer` authentication.
+    pub replication_user: Option<String>,
+    /// A file that holds that role's password, and nothing else.
+    pub replication_password_file: Option<PathBuf>,
+    /// The most that making a standby may read in a second, as `pg_basebackup --max-rate` has it.
+    #[serde(default = "default_base_backup_rate")]
+    pub base_backup_rate: String,
+}
+
+fn default_base_backup_rate() -> String {
+    "32M".to_owned()
 }
 
 fn default_maintenance_db() -> String {
@@ -98,6 +132,10 @@ fn default_maintenance_db() -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rung {
+    /// By a clone of the cluster's files, where the file system shares blocks; the server is stopped for it.
+    FileSystem,
+    /// By a standby, made while the application works, and frozen before the change.
+    Standby,
     /// By a copy at the server, which is renamed to go back.
     Copy,
     /// By `pg_dump` and `pg_restore`.
@@ -161,6 +199,18 @@ impl Service {
     }
 }
 
+/// What is different on the clone of a rehearsal.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rehearsal {
+    /// Names of variables in `[service] env` that the clone does not get: keys to mail servers, payments, web hooks.
+    #[serde(default)]
+    pub withhold: Vec<String>,
+    /// What it gets besides or instead.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+}
+
 /// Where something listens.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -192,8 +242,16 @@ impl Installation {
             toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         installation.state_dir =
             std::path::absolute(state_dir).map_err(|error| wrong(error.to_string()))?;
-        if let Database::Postgres { url, .. } = &installation.database {
+        if let Database::Postgres { url, cluster, .. } = &installation.database {
             crate::database::validate_postgres(url).map_err(wrong)?;
+            if cluster
+                .as_ref()
+                .is_some_and(|it| it.start.is_empty() != it.stop.is_empty())
+            {
+                return Err(wrong(
+                    "database.cluster: start and stop are given both or not at all".to_owned(),
+                ));
+            }
         }
         if let Some(detail) = installation.service.wrong() {
             return Err(wrong(detail.to_owned()));
@@ -223,8 +281,18 @@ impl Installation {
         }
         match &mut self.database {
             Database::Sqlite { path } => *path = base.join(&*path),
-            Database::Postgres { password_file, .. } => {
+            Database::Postgres {
+                password_file,
+                cluster,
+                ..
+            } => {
                 *password_file = password_file.take().map(|path| base.join(path));
+                if let Some(cluster) = cluster {
+                    cluster.data = base.join(&cluster.data);
+                    cluster.programs = cluster.programs.take().map(|path| base.join(path));
+                    let file = &mut cluster.replication_password_file;
+                    *file = file.take().map(|path| base.join(path));
+                }
             }
         }
         for directory in &mut self.data.directories {

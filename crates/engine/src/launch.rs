@@ -27,7 +27,7 @@ use crate::durable;
 use crate::installation::Service;
 
 /// Where the path of its record stands in a process's environment: children inherit it, also those that leave its group.
-const RECORD_VARIABLE: &str = "OBNOVA_RECORD";
+pub(crate) const RECORD_VARIABLE: &str = "OBNOVA_RECORD";
 /// How long the kernel may take to end what was killed.
 const KILL_PATIENCE: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(10);
@@ -312,6 +312,11 @@ struct Stat {
     is_over: bool,
     group: i32,
     started: u64,
+}
+
+/// Whether a process has ended, be it that nobody has asked for its end yet.
+pub(crate) fn is_over(pid: i32) -> bool {
+    stat(pid).is_none_or(|it| it.is_over)
 }
 
 /// proc(5): fields 3, 5 and 22, counted after the name's last bracket.

@@ -4,6 +4,7 @@ use semver::Version;
 
 use crate::api::{Offer, Plan, PlannedStep, Problem};
 use crate::problem;
+use crate::rehearsal::is_insistable;
 use crate::step::{Context, Step};
 use crate::steps::{self, SERVER};
 
@@ -25,7 +26,7 @@ pub(crate) fn choose(found: Option<Offer>, wanted: Option<Version>) -> Result<Of
 /// # Errors
 /// The first obstacle that stands in the way and is not insisted on.
 pub(crate) fn route(offer: Offer, insist: bool) -> Result<Vec<Version>, Problem> {
-    let stands = |obstacle: &Problem| !(insist && obstacle.code == problem::FAILED_BEFORE);
+    let stands = |obstacle: &Problem| !(insist && is_insistable(obstacle));
     match offer.obstacles.into_iter().find(stands) {
         Some(obstacle) => Err(obstacle),
         None => Ok(offer.route),

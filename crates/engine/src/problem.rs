@@ -69,6 +69,8 @@ codes! {
     NOT_ISOLATED = "not-isolated",
     /// A rehearsal is running. Args: `version`.
     REHEARSAL_RUNNING = "rehearsal-running",
+    /// The rehearsal was broken off: by a person, an update, or the end of the updater.
+    REHEARSAL_BROKEN_OFF = "rehearsal-broken-off",
     /// A protected copy is the only good one. Args: `update`.
     LAST_COPY = "last-copy",
     /// There is no copy to go back to, or it does not belong to the installed version.

@@ -261,9 +261,12 @@ impl Releases {
         progress: &mut dyn FnMut(u64, u64),
         cancelled: &AtomicBool,
     ) -> Result<(), Problem> {
-        self.client
-            .download(release, &self.destination, progress, cancelled)
-            .map_err(|error| self.problem(&error, Some(&release.description().version)))
+        let downloaded = self
+            .client
+            .download(release, &self.destination, progress, cancelled);
+        // It said how much there is to download.
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        downloaded.map_err(|error| self.problem(&error, Some(&release.description().version)))
     }
 
     fn problem(&self, error: &Error, version: Option<&Version>) -> Problem {

@@ -138,6 +138,11 @@ fn system(installation: &Installation) -> BTreeMap<String, String> {
     facts
 }
 
+/// A text without what is known to be secret, or looks so.
+pub(crate) fn redact(installation: &Installation, database: Vec<String>, text: &str) -> String {
+    Secrets::of(installation, database).redact(text)
+}
+
 /// What is known to be secret in an installation.
 struct Secrets {
     values: Vec<String>,

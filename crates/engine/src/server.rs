@@ -40,7 +40,10 @@ pub fn run(engine: &Arc<Engine>) -> Result<(), Problem> {
     let acceptor = Arc::clone(engine);
     let connections = Arc::new(AtomicUsize::new(0));
     thread::spawn(move || accept(&listener, &acceptor, &connections));
+    let rehearser = Arc::clone(engine);
+    thread::spawn(move || rehearser.rehearse());
     engine.work();
+    engine.rehearsals.close();
     // Followers have been let go; give their last lines a moment to leave.
     thread::sleep(Duration::from_millis(50));
     if let Err(error) = durable::remove_file(&path) {

@@ -26,6 +26,9 @@ mod up;
 /// The first argument of a process that is to become the application.
 pub const LAUNCH: &str = "launch";
 
+/// The first argument of a process that is to rehearse an update.
+pub const REHEARSE_WORKER: &str = "rehearse-worker";
+
 /// Runs a command.
 ///
 /// # Errors

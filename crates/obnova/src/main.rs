@@ -12,11 +12,12 @@ use clap::Parser;
 fn main() -> ExitCode {
     // Between fork and exec of the application: nothing of the command line is wanted there.
     let mut arguments = std::env::args_os().skip(1);
-    if arguments
-        .next()
-        .is_some_and(|first| first == commands::LAUNCH)
-    {
-        return commands::launch(arguments);
+    match arguments.next() {
+        Some(first) if first == commands::LAUNCH => return commands::launch(arguments),
+        Some(first) if first == commands::REHEARSE_WORKER => {
+            return obnova_engine::rehearsal::work(arguments);
+        }
+        _ => {}
     }
     let cli = cli::Cli::parse();
     output::start_logging(cli.command.is_role());

@@ -2,6 +2,7 @@
 //! trees and databases, a browser, and load.
 
 pub mod browser;
+pub mod cases;
 pub mod fingerprint;
 pub mod load;
 pub mod postgres;

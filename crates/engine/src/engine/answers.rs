@@ -6,13 +6,13 @@ use obnova_release::Description;
 use semver::Version;
 
 use super::Engine;
-use crate::api::{Answer, Offer, Phase, Problem, Progress, Running, State, UpdateId};
+use crate::api::{Answer, Offer, Phase, Problem, Progress, Running, State, UpdateId, UpdateKind};
 use crate::application;
 use crate::plan;
 use crate::problem;
 use crate::report;
 use crate::state::{Direction, Update};
-use crate::steps;
+use crate::steps::hold;
 
 impl Engine {
     /// The installed version.
@@ -44,7 +44,6 @@ impl Engine {
         let installed = self.installed()?;
         let description = self.description(&installed)?;
         let channel = self.settings.current().channel;
-        let names = steps::names();
         let progress = self.hub.current_progress();
         // A copy: what follows looks at files, and must not keep events waiting.
         let history = self.hub.with_history(Clone::clone);
@@ -53,9 +52,13 @@ impl Engine {
             .iter()
             .rev()
             .find(|update| !update.is_open());
-        let last_update = ended.map(|update| update.summary(&names));
-        let phase = phase(history.open(), progress, &names);
-        let check = self.releases.check(&installed, &channel, &history);
+        let last_update = ended.map(|update| update.summary());
+        let phase = phase(history.open(), progress);
+        let mut check = self.releases.check(&installed, &channel, &history);
+        if let Some(check) = &mut check {
+            let offer = check.offer.take();
+            check.offer = offer.map(|offer| self.with_rehearsal(offer, &installed));
+        }
         let front = &self.installation.front;
         Ok(Answer::State(Box::new(State {
             product: self.installation.product.clone(),
@@ -71,29 +74,27 @@ impl Engine {
             check,
             last_event: self.hub.last_event(),
             last_update,
-            rehearsing: None,
+            rehearsing: self.rehearsals.rehearsing(),
         })))
     }
 
     pub(super) fn history(&self) -> Answer {
-        let names = steps::names();
         let updates = self.hub.with_history(|history| {
             history
                 .updates()
                 .iter()
                 .rev()
-                .map(|update| update.summary(&names))
+                .map(Update::summary)
                 .collect()
         });
         Answer::History { updates }
     }
 
     pub(super) fn report(&self, update: Option<UpdateId>) -> Result<Answer, Problem> {
-        let names = steps::names();
         let summary = self.hub.with_history(|history| {
             let mut updates = history.updates().iter().rev();
             let found = updates.find(|known| update.is_none_or(|id| known.id == id));
-            found.map(|update| update.summary(&names))
+            found.map(Update::summary)
         });
         if let (Some(id), None) = (update, &summary) {
             return Err(Problem::new(problem::UNKNOWN_UPDATE).arg("update", id));
@@ -119,7 +120,8 @@ impl Engine {
         let history = self.hub.with_history(Clone::clone);
         let found = self
             .releases
-            .offer(&installed, &channel, &history, wanted.as_ref());
+            .offer(&installed, &channel, &history, wanted.as_ref())
+            .map(|offer| self.with_rehearsal(offer, &installed));
         plan::choose(found, wanted)
     }
 
@@ -129,12 +131,15 @@ impl Engine {
         let from = self.installed()?;
         let release = self.releases.release(&to);
         let update = self.hub.with_history(|history| history.next_id());
-        let context = self.context(update, &from, &to, release.as_ref(), &|_, _, _| ());
+        let kind = UpdateKind::Install;
+        let mut context = self.context(update, kind, &from, &to, release.as_ref(), &|_, _, _| ());
+        let forecast = self.foretold(&to, &from);
+        context.hold = hold::limits(context.hold, forecast.as_ref());
         plan::dry_run(offer, &context).map(|plan| Answer::Plan(Box::new(plan)))
     }
 }
 
-fn phase(open: Option<&Update>, progress: Option<Progress>, names: &[&str]) -> Phase {
+fn phase(open: Option<&Update>, progress: Option<Progress>) -> Phase {
     let Some(update) = open else {
         return Phase::Idle;
     };
@@ -145,9 +150,11 @@ fn phase(open: Option<&Update>, progress: Option<Progress>, names: &[&str]) -> P
         then: update.then.clone(),
         actor: update.actor.clone(),
         started: update.started,
-        steps: update.step_states(names),
+        steps: update.step_states(),
         progress: progress.filter(|progress| progress.update == update.id),
         problem: update.problem.clone(),
+        kind: update.kind,
+        forecast: update.forecast.clone(),
     };
     match update.direction {
         Direction::Back => Phase::RollingBack(running),

@@ -2,12 +2,25 @@
 
 use std::time::Duration;
 
-use crate::api::{Problem, Unit};
+use crate::api::{Forecast, ForecastTraffic, HoldLimits, Problem, Unit};
 use crate::application;
 use crate::durable;
 use crate::problem;
 use crate::step::{Context, Step};
 use crate::steps::clean;
+
+/// How requests are held in an update of which this was foretold: not at all, if it is too long for that, so that people see
+/// the maintenance page at once, and not only after they have waited.
+pub(crate) fn limits(set: HoldLimits, forecast: Option<&Forecast>) -> HoldLimits {
+    match forecast.map(|forecast| forecast.traffic) {
+        Some(ForecastTraffic::MaintenancePage) => HoldLimits {
+            requests: 0,
+            seconds: 0,
+            ..set
+        },
+        Some(ForecastTraffic::Hold) | None => set,
+    }
+}
 
 /// See the module.
 pub(super) struct Hold;
@@ -18,10 +31,11 @@ impl Step for Hold {
     }
 
     fn plan(&self, cx: &Context) -> String {
-        format!(
-            "at most {} requests for {} s",
-            cx.hold.requests, cx.hold.seconds
-        )
+        match cx.hold.seconds {
+            0 => "the maintenance page at once, as the forecast is longer than requests are held"
+                .to_owned(),
+            seconds => format!("at most {} requests for {seconds} s", cx.hold.requests),
+        }
     }
 
     fn run(&self, cx: &Context) -> Result<Option<String>, Problem> {

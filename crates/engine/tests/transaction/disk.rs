@@ -108,6 +108,7 @@ fn fills(shell: &str) -> Result<String> {
         serve: &[],
         shell: Some(shell),
         more: "",
+        server: "",
     })?;
     it.start(None)?;
     it.write("one")?;

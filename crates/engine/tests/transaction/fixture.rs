@@ -1,6 +1,9 @@
 //! An installation of the test application with its vendor, and the engine as a process.
 
+// Named, since the tests of rehearsals have this file too.
+#[path = "fixture/deeds.rs"]
 mod deeds;
+#[path = "fixture/releases.rs"]
 mod releases;
 
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +14,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
-use obnova_engine::api::{Answer, Outcome, Phase, Request, State, UpdateSummary};
+use obnova_engine::api::{
+    Answer, Outcome, Phase, ProtectedCopy, Request, RevertPlan, State, UpdateSummary,
+};
 use obnova_engine::client::Client;
 use obnova_engine::{Engine, Installation, Moment, Options, setup};
 use obnova_release::publish::{InitOptions, init};
@@ -20,6 +25,8 @@ use obnova_testkit::fingerprint::Fingerprint;
 pub use deeds::{Deed, kill_recorded};
 use deeds::{left_over, processes_naming};
 pub use releases::Release;
+#[allow(unused_imports)] // for the tests of rehearsals
+pub use releases::release;
 use releases::{RELEASES, publish_release, vendor};
 
 /// How long anything may take before it is a failure.
@@ -163,10 +170,21 @@ impl Try {
         self.start_to(kill.map(|moment| (moment, Deed::Die)))
     }
 
+    /// Starts an engine with these variables in its environment besides.
+    #[allow(dead_code)] // for the tests of rehearsals
+    pub fn start_with(&mut self, env: &[(&str, &str)]) -> Result<()> {
+        self.start_in(env, None)
+    }
+
     /// Starts an engine that does this at this moment, or nothing.
     pub fn start_to(&mut self, deed: Option<(Moment, Deed)>) -> Result<()> {
+        self.start_in(&[], deed)
+    }
+
+    fn start_in(&mut self, env: &[(&str, &str)], deed: Option<(Moment, Deed)>) -> Result<()> {
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("engine").arg(self.state_dir());
+        command.envs(env.iter().copied());
         if let Some((moment, deed)) = deed {
             let (when, number) = match moment {
                 Moment::Before(number) => ("before", number),
@@ -230,6 +248,44 @@ impl Try {
             Ok(_) => Ok(()),
             Err(problem) if problem.code == "engine-unreachable" => Ok(()),
             Err(problem) => Err(failed(problem)),
+        }
+    }
+
+    /// What going back would lose.
+    pub fn revert_plan(&self) -> Result<RevertPlan> {
+        match self.ask(&Request::RevertPlan)? {
+            Answer::RevertPlan(plan) => Ok(*plan),
+            other => bail!("unexpected answer {other:?}"),
+        }
+    }
+
+    /// Asks for the way back to before an update; the engine may be dead before it can answer.
+    pub fn ask_back(&self, update: u64) -> Result<()> {
+        let request = Request::Revert {
+            update,
+            actor: "test".to_owned(),
+        };
+        let client = Client::new(&self.state_dir());
+        match self.runtime.block_on(client.call(&request)) {
+            Ok(_) => Ok(()),
+            Err(problem) if problem.code == "engine-unreachable" => Ok(()),
+            Err(problem) => Err(failed(problem)),
+        }
+    }
+
+    /// Goes back to before an update, to its end.
+    pub fn revert(&self, update: u64) -> Result<UpdateSummary> {
+        self.ask_back(update)?;
+        let last = self.settled()?.last_update.context("no update")?;
+        ensure!(last.outcome != Outcome::Running, "it still runs");
+        Ok(last)
+    }
+
+    /// Protected copies that are kept.
+    pub fn copies(&self) -> Result<Vec<ProtectedCopy>> {
+        match self.ask(&Request::Copies)? {
+            Answer::Copies { copies } => Ok(copies),
+            other => bail!("unexpected answer {other:?}"),
         }
     }
 
@@ -439,6 +495,7 @@ fn run_engine(arguments: &[String]) -> Result<()> {
         installation,
         Options {
             launcher,
+            worker: vec![std::env::current_exe()?.display().to_string(), "rehearse".to_owned()],
             observer: Some(Box::new(observer)),
         },
     )

@@ -47,6 +47,7 @@ fn daemon() -> Result<String> {
             "setsid sh -c 'while :; do echo late >> ../../data/late.txt; sleep 0.02; done' & exec \"$@\"",
         ),
         more: "",
+        server: "",
     })?;
     it.start(None)?;
     it.write("one")?;
@@ -86,6 +87,7 @@ fn deadline() -> Result<String> {
         serve: &[],
         shell: Some("trap '' TERM INT; \"$@\""),
         more: "",
+        server: "",
     })?;
     it.start(None)?;
     let Answer::Settings(mut settings) = it.ask(&Request::Settings)? else {
@@ -150,6 +152,7 @@ fn between_versions(moment: Moment) -> Result<()> {
             serve: &[],
             shell: None,
             more,
+            server: "",
         })?;
     }
     it.start(Some(moment))?;

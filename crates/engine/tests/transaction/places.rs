@@ -159,6 +159,7 @@ fn missing() -> Result<String> {
         serve: &[],
         shell: Some("mkdir -p ../../late/deep && exec \"$@\""),
         more: "",
+        server: "",
     })?;
     it.start(None)?;
     let before = it.now()?;

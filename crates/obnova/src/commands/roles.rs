@@ -14,7 +14,8 @@ pub fn engine(state: &Path) -> anyhow::Result<ExitCode> {
     let installation = Installation::load(state).map_err(Failed)?;
     let program = std::env::current_exe()?.display().to_string();
     let options = Options {
-        launcher: vec![program, super::LAUNCH.to_owned()],
+        launcher: vec![program.clone(), super::LAUNCH.to_owned()],
+        worker: vec![program, super::REHEARSE_WORKER.to_owned()],
         observer: None,
     };
     let engine = Engine::open(installation, options).map_err(Failed)?;

@@ -121,6 +121,10 @@ problem-rehearsal-running = Právě se zkouší verze { $version }.
 problem-rehearsal-running-state = Aplikace běží beze změny.
 problem-rehearsal-running-do = Počkejte, až zkouška skončí, nebo ji přerušte.
 
+problem-rehearsal-broken-off = Zkouška byla přerušena.
+problem-rehearsal-broken-off-state = Zkouška běžela na kopii, která byla smazána; aplikace ani její data se nijak nezměnila.
+problem-rehearsal-broken-off-do = Chcete-li vědět, jak aktualizace dopadne, spusťte ji znovu.
+
 problem-last-copy = Toto je jediná dobrá záloha, kterou lze použít.
 problem-last-copy-state = Nic se nesmazalo.
 problem-last-copy-do = Smazat ji půjde, až bude existovat novější.

@@ -121,6 +121,10 @@ problem-rehearsal-running = Version { $version } is being rehearsed.
 problem-rehearsal-running-state = The application runs unchanged.
 problem-rehearsal-running-do = Wait until the rehearsal ends, or cancel it.
 
+problem-rehearsal-broken-off = The rehearsal was broken off.
+problem-rehearsal-broken-off-state = It ran on a copy, which was deleted; neither the application nor its data was changed.
+problem-rehearsal-broken-off-do = Begin it again if you want to know how the update will go.
+
 problem-last-copy = This is the only good protected copy.
 problem-last-copy-state = Nothing was deleted.
 problem-last-copy-do = It can be deleted once there is a newer one.

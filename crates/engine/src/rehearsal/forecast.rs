@@ -1,0 +1,176 @@
+//! What a rehearsal that passed says about the update: pure.
+
+use std::collections::BTreeMap;
+
+use crate::api::{Forecast, ForecastTraffic, Settings};
+use crate::rehearsal::WAY_BACK;
+use crate::settings;
+use crate::state::{Direction, History};
+
+/// A machine is never busier or quieter than by this much without anybody being surprised; per cent.
+const LEAST_SPREAD: f64 = 25.0;
+/// Milliseconds that it may take longer in any case: requests under way have to finish, and records to reach the disk.
+const SLACK_MS: u64 = 500;
+/// Updates whose error counts.
+const REMEMBERED: usize = 5;
+/// How far one strange update may widen the spread.
+const WIDEST: (f64, f64) = (0.1, 10.0);
+
+/// What was measured on the clone.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Measured {
+    /// Milliseconds by step.
+    pub(crate) took_ms: BTreeMap<String, u64>,
+    /// Bytes of database and data files that were copied.
+    pub(crate) data_bytes: u64,
+    /// Bytes by which the migration made them grow.
+    pub(crate) grown_bytes: u64,
+}
+
+/// What the update will take. `needed` are the bytes that an update needs at most, but for what its migration adds.
+pub(crate) fn foretell(
+    measured: &Measured,
+    settings: &Settings,
+    history: &History,
+    needed: u64,
+) -> Forecast {
+    let took = |step: &&str| measured.took_ms.get(*step).copied().unwrap_or(0);
+    let blackout_ms = blackout_steps().iter().map(took).sum::<u64>();
+    let (least, most) = spread(history);
+    let blackout_max_ms = times(blackout_ms, most).max(blackout_ms + SLACK_MS);
+    let mut forecast = Forecast {
+        blackout_ms,
+        blackout_min_ms: times(blackout_ms, least),
+        blackout_max_ms,
+        way_back_ms: took(&WAY_BACK),
+        disk_bytes: needed + measured.grown_bytes,
+        traffic: match blackout_max_ms <= settings.hold.seconds.saturating_mul(1000) {
+            true => ForecastTraffic::Hold,
+            false => ForecastTraffic::MaintenancePage,
+        },
+        deadline_s: 0,
+    };
+    forecast.deadline_s = settings::deadline(settings, Some(&forecast)).as_secs();
+    forecast
+}
+
+/// The steps that are made while requests are held.
+fn blackout_steps() -> Vec<&'static str> {
+    let names = crate::steps::SERVER.iter().map(|step| step.name());
+    names
+        .skip_while(|name| *name != "hold")
+        .take_while(|name| *name != crate::recovery::POINT_OF_NO_RETURN)
+        .collect()
+}
+
+/// The least and the most that an update is likely to take, as parts of its forecast: by what the last ones took.
+fn spread(history: &History) -> (f64, f64) {
+    let errors = history
+        .updates()
+        .iter()
+        .rev()
+        .filter(|update| update.direction == Direction::Completed)
+        .filter_map(|update| {
+            let forecast = update.forecast.as_ref()?.blackout_ms.max(1);
+            Some(update.blackout_ms? as f64 / forecast as f64)
+        });
+    let start = (1.0 - LEAST_SPREAD / 100.0, 1.0 + LEAST_SPREAD / 100.0);
+    let (least, most) = errors.take(REMEMBERED).fold(start, |(least, most), error| {
+        (error.min(least), error.max(most))
+    });
+    (least.max(WIDEST.0), most.min(WIDEST.1))
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // neither negative nor anywhere near the end
+fn times(milliseconds: u64, by: f64) -> u64 {
+    (milliseconds as f64 * by).round() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::Timestamp;
+    use semver::Version;
+
+    use super::*;
+    use crate::api::{Event, EventKind, HoldLimits};
+
+    fn settings() -> Settings {
+        Settings {
+            channel: "stable".to_owned(),
+            hold: HoldLimits::default(),
+            blackout_deadline_s: None,
+            rehearsal: Default::default(),
+            keep: Default::default(),
+        }
+    }
+
+    fn measured(migrate_ms: u64) -> Measured {
+        let steps = [("stop", 100), ("migrate", migrate_ms), ("verify", 200)];
+        let all = steps.into_iter().chain([(WAY_BACK, 900), ("clone", 5000)]);
+        Measured {
+            took_ms: all.map(|(step, ms)| (step.to_owned(), ms)).collect(),
+            data_bytes: 10,
+            grown_bytes: 7,
+        }
+    }
+
+    /// A finished update that took `blackout_ms` where `forecast` had said 1000.
+    fn history(forecast: &Forecast, blackout_ms: u64) -> History {
+        let forecast = Forecast {
+            blackout_ms: 1000,
+            ..forecast.clone()
+        };
+        let kinds = [
+            EventKind::UpdateStarted {
+                from: Version::new(1, 0, 0),
+                to: Version::new(1, 1, 0),
+                then: vec![],
+                hop: 1,
+                actor: String::new(),
+                kind: Default::default(),
+                forecast: Some(forecast),
+            },
+            EventKind::Completed { blackout_ms },
+        ];
+        let events: Vec<Event> = (1..)
+            .zip(kinds)
+            .map(|(number, kind)| Event {
+                number,
+                at: Timestamp::UNIX_EPOCH,
+                update: 1,
+                kind,
+            })
+            .collect();
+        History::of(&events).unwrap()
+    }
+
+    #[test]
+    fn the_blackout_is_what_happens_while_requests_are_held() {
+        let forecast = foretell(&measured(700), &settings(), &History::default(), 100);
+        assert_eq!(forecast.blackout_ms, 1000);
+        assert_eq!(
+            (forecast.blackout_min_ms, forecast.blackout_max_ms),
+            (750, 1500)
+        );
+        assert_eq!((forecast.way_back_ms, forecast.disk_bytes), (900, 107));
+        assert_eq!(forecast.traffic, ForecastTraffic::Hold);
+        assert_eq!(forecast.deadline_s, 60);
+    }
+
+    #[test]
+    fn what_may_last_longer_than_requests_are_held_shows_the_maintenance_page() {
+        let forecast = foretell(&measured(50_000), &settings(), &History::default(), 0);
+        assert!(forecast.blackout_ms < 60_000 && forecast.blackout_max_ms > 60_000);
+        assert_eq!(forecast.traffic, ForecastTraffic::MaintenancePage);
+        assert_eq!(forecast.deadline_s, 151);
+    }
+
+    #[test]
+    fn forecasts_that_were_wrong_before_widen_the_spread() {
+        let quiet = foretell(&measured(700), &settings(), &History::default(), 0);
+        let slow = foretell(&measured(700), &settings(), &history(&quiet, 3000), 0);
+        assert_eq!((slow.blackout_min_ms, slow.blackout_max_ms), (750, 3000));
+        let quick = foretell(&measured(700), &settings(), &history(&quiet, 500), 0);
+        assert_eq!((quick.blackout_min_ms, quick.blackout_max_ms), (500, 1500));
+    }
+}

@@ -1,0 +1,465 @@
+//! The process that rehearses. It ends with its engine, which kills it and deletes all of the clone whatever it comes to.
+//!
+//! `work <state directory>` copies, with the network that a database server may need; then it becomes `inside`, cut off from the
+//! world, where all that is not Obnova's own runs.
+
+use std::collections::BTreeSet;
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use obnova_release::{Description, Stop};
+
+use crate::api::{HoldLimits, Isolation, Problem, RehearsalOutcome, Unit, UpdateKind};
+use crate::database::{self, Database};
+use crate::installation::{Installation, ServiceDriver};
+use crate::launch::{Record, Start};
+use crate::rehearsal::course::{self, End, milliseconds};
+use crate::rehearsal::words::{Speaker, Task, Word};
+use crate::rehearsal::{CLONE, Place, isolation};
+use crate::releases::Releases;
+use crate::service::{self, Service};
+use crate::step::{Context, command, environment};
+use crate::traffic::Traffic;
+use crate::{application, durable, log, problem};
+
+/// First argument: copy, then go inside.
+const WORK: &str = "work";
+/// First argument: cut off from the world already.
+const INSIDE: &str = "inside";
+/// First argument: not cut off, which an administrator has agreed to.
+const OPEN: &str = "open";
+/// First argument: only look whether one can be.
+const PROBE: &str = "probe";
+
+/// The lowest priority.
+const NICE: i32 = 19;
+/// Lines of its output that a problem quotes.
+const QUOTED_LINES: usize = 20;
+/// A migration that hangs must end some day.
+const LONGEST: Duration = Duration::from_secs(86_400);
+/// Kept of the engine's own environment, for the database's tools; the application gets none of it but what it always does.
+pub(crate) const KEPT_VARIABLES: [&str; 8] = [
+    "PATH",
+    "HOME",
+    "LANG",
+    "TZ",
+    "TMPDIR",
+    "PGPASSFILE",
+    "PGSERVICEFILE",
+    "PGSYSCONFDIR",
+];
+/// How many of them, the first ones, are for what runs inside too.
+const INSIDE_VARIABLES: usize = 4;
+
+/// Arguments after the words that run this: begins a rehearsal.
+pub(crate) fn arguments(state_dir: &Path) -> [String; 2] {
+    [WORK.to_owned(), state_dir.display().to_string()]
+}
+
+/// Is a worker.
+pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let words: Vec<OsString> = arguments.collect();
+    let first = words.first().and_then(|word| word.to_str());
+    let result = match (first, words.get(1)) {
+        (Some(PROBE), _) => isolation::bring_loopback_up().map_err(|error| error.to_string()),
+        (Some(WORK), Some(state)) => work(Path::new(state)),
+        (Some(INSIDE), Some(state)) => inside(Path::new(state), Isolation::Network),
+        (Some(OPEN), Some(state)) => inside(Path::new(state), Isolation::None),
+        _ => Err("what shall be rehearsed?".to_owned()),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What both halves have.
+struct Work {
+    installation: Installation,
+    place: Place,
+    task: Task,
+    speaker: Speaker,
+}
+
+impl Work {
+    fn open(state_dir: &Path) -> Result<Work, String> {
+        let installation = Installation::load(state_dir)
+            .map_err(|problem| problem.detail.unwrap_or(problem.code))?;
+        let place = Place::of(&installation);
+        Ok(Work {
+            task: Task::read(&place.task()).map_err(|error| error.to_string())?,
+            speaker: Speaker::open(&place.words()).map_err(|error| error.to_string())?,
+            installation,
+            place,
+        })
+    }
+
+    fn started(&self, step: &str) {
+        self.speaker.say(&Word::Started {
+            step: step.to_owned(),
+        });
+    }
+
+    fn note(&self, text: String) {
+        self.speaker.say(&Word::Note { text });
+    }
+
+    fn not_made(&self, problem: Problem) -> End {
+        self.speaker.say(&Word::Failed {
+            step: CLONE.to_owned(),
+            problem: problem.clone(),
+        });
+        (RehearsalOutcome::NotMade, Some(problem))
+    }
+
+    fn end(&self, (outcome, problem): End) {
+        self.speaker.say(&Word::End { outcome, problem });
+    }
+
+    fn system(path: &Path) -> impl Fn(io::Error) -> Problem {
+        let path = path.display().to_string();
+        move |error| {
+            Problem::new(problem::SYSTEM)
+                .arg("path", &path)
+                .detail(error)
+        }
+    }
+}
+
+fn work(state_dir: &Path) -> Result<(), String> {
+    lower_priority();
+    let work = Work::open(state_dir)?;
+    work.started(CLONE);
+    let worker = &work.task.worker;
+    let probe: Vec<String> = worker.iter().cloned().chain([PROBE.to_owned()]).collect();
+    // Before anything is copied: it is not worth it if nothing can come of it.
+    let way = match isolation::way(&probe) {
+        Ok(way) => Some(way),
+        Err(why) if work.task.unisolated => {
+            work.note(format!("WARNING: not cut off from the network: {why}"));
+            None
+        }
+        Err(why) => {
+            let problem = Problem::new(problem::NOT_ISOLATED).detail(why);
+            work.end(work.not_made(problem));
+            return Ok(());
+        }
+    };
+    if let Err(problem) = work.copy() {
+        work.end(work.not_made(problem));
+        return Ok(());
+    }
+    let (words, what) = match way {
+        Some(way) => (way, INSIDE),
+        None => (vec![], OPEN),
+    };
+    let words: Vec<&String> = words.iter().chain(worker).collect();
+    let Some((program, first)) = words.split_first() else {
+        return Err("no worker is configured".to_owned());
+    };
+    let mut command = Command::new(program);
+    command.args(first).arg(what).arg(state_dir);
+    // Secrets and files of the home directory are for this half only.
+    for name in KEPT_VARIABLES.iter().skip(INSIDE_VARIABLES) {
+        command.env_remove(name);
+    }
+    let error = command.env("HOME", work.place.home()).exec();
+    let problem = Problem::new(problem::SYSTEM)
+        .arg("path", program)
+        .detail(error);
+    work.end(work.not_made(problem));
+    Ok(())
+}
+
+/// Inherited by all that it starts. Best effort: where it is refused, it runs on all the same.
+fn lower_priority() {
+    if let Err(error) = rustix::process::setpriority_process(None, NICE) {
+        eprintln!("nice: {error}");
+    }
+    let own = std::process::id().to_string();
+    // The idle class of I/O; part of util-linux as unshare is.
+    let ionice = Command::new("ionice")
+        .args(["-c", "3", "-p", &own])
+        .status();
+    match ionice {
+        Ok(status) if status.success() => {}
+        Ok(status) => eprintln!("ionice: {status}"),
+        Err(error) => eprintln!("ionice: {error}"),
+    }
+}
+
+impl Work {
+    /// Copies database, data directories and both versions' trees, while the application works with the originals.
+    fn copy(&self) -> Result<(), Problem> {
+        let database = database::open(&self.installation);
+        let directories = &self.installation.data.directories;
+        let bytes = course::data_bytes(database.as_ref(), directories);
+        self.check_room(bytes)?;
+        let how = database.snapshot(&self.place.snapshot(), &|| true)?;
+        self.note(format!("database: {how}"));
+        let except = database.files();
+        let skip = |path: &Path| except.iter().any(|file| file == path);
+        let (mut files, mut copied) = (0_u64, 0_u64);
+        let told = std::cell::Cell::new(Instant::now());
+        let mut count = |length: u64| {
+            files += 1;
+            copied += length;
+            if told.get().elapsed() > Duration::from_millis(200) {
+                told.set(Instant::now());
+                self.speaker.say(&Word::Progress {
+                    done: copied,
+                    total: 0,
+                    unit: Unit::Bytes,
+                });
+            }
+        };
+        let copies = self.data_directories();
+        for (directory, copy) in directories.iter().zip(&copies) {
+            let Ok(directory) = std::fs::canonicalize(directory) else {
+                continue;
+            };
+            let parent = copy.parent().unwrap_or(copy);
+            std::fs::create_dir_all(parent).map_err(Self::system(parent))?;
+            durable::copy_live_tree(&directory, copy, &skip, &mut count)
+                .map_err(Self::system(&directory))?;
+        }
+        let clone = self.clone_installation();
+        for directory in [&self.place.home(), &clone.versions(), &clone.logs()] {
+            std::fs::create_dir_all(directory).map_err(Self::system(directory))?;
+        }
+        // Whoever the application runs as.
+        durable::set_mode_unsynced(&self.place.home(), 0o1777)
+            .map_err(Self::system(&self.place.home()))?;
+        // Copies: a version may write into its own tree.
+        for version in [&self.task.from, &self.task.to] {
+            let (tree, copy) = (self.installation.tree(version), clone.tree(version));
+            let facts = format!("{version}.json");
+            let link = |path: &Path| path.with_file_name(&facts);
+            durable::copy_live_tree(&tree, &copy, &|_| false, &mut |_| ())
+                .and_then(|()| durable::copy_unsynced(&link(&tree), &link(&copy), 0o644))
+                .map_err(Self::system(&tree))?;
+        }
+        self.note(format!("data files: {files}, {copied} bytes"));
+        self.speaker.say(&Word::Data { bytes });
+        Ok(())
+    }
+
+    /// The data, once more for the way back on the clone, and the trees. Where blocks are shared nearly none of it is taken.
+    fn check_room(&self, bytes: u64) -> Result<(), Problem> {
+        let trees = [&self.task.from, &self.task.to]
+            .into_iter()
+            .map(|version| crate::files::size(&self.installation.tree(version)))
+            .sum::<u64>();
+        let needed = bytes.saturating_mul(2).saturating_add(trees);
+        let shares = durable::shares_blocks(self.place.root());
+        if needed <= self.task.disk_bytes || shares {
+            return Ok(());
+        }
+        Err(Problem::new(problem::DISK_SPACE)
+            .arg("needed", needed)
+            .arg("free", self.task.disk_bytes)
+            .arg("path", self.place.root().display()))
+    }
+
+    fn data_directories(&self) -> Vec<PathBuf> {
+        let directories = self.installation.data.directories.iter().enumerate();
+        directories
+            .map(|(number, directory)| {
+                let name = directory.file_name().unwrap_or("data".as_ref());
+                self.place.data(number).join(name)
+            })
+            .collect()
+    }
+
+    /// The installation, as it is on the clone.
+    fn clone_installation(&self) -> Installation {
+        let mut clone = self.installation.clone();
+        let rehearsal = &self.installation.rehearsal;
+        clone.state_dir = self.place.state_dir();
+        clone.data.directories = self.data_directories();
+        clone.service.driver = ServiceDriver::Process;
+        clone
+            .service
+            .env
+            .retain(|name, _| !rehearsal.withhold.contains(name));
+        clone.service.env.extend(rehearsal.env.clone());
+        clone
+    }
+}
+
+fn inside(state_dir: &Path, isolation: Isolation) -> Result<(), String> {
+    let work = Work::open(state_dir)?;
+    if isolation == Isolation::Network {
+        isolation::bring_loopback_up().map_err(|error| format!("loopback: {error}"))?;
+        work.seal();
+        isolation::drop_rights();
+    }
+    work.speaker.say(&Word::Isolation { isolation });
+    let end = work.rehearse();
+    work.end(end);
+    Ok(())
+}
+
+impl Work {
+    fn seal(&self) {
+        let installation = &self.installation;
+        let database = database::open(installation);
+        let real = |path: &PathBuf| std::fs::canonicalize(path).ok();
+        let files = database.files();
+        let beside = files
+            .first()
+            .and_then(|file| file.parent().map(Path::to_owned))
+            .filter(|directory| directory.parent().is_some());
+        let originals: BTreeSet<PathBuf> = std::iter::once(&installation.state_dir)
+            .chain(&installation.data.directories)
+            .chain(&beside)
+            .filter_map(real)
+            .collect();
+        let programs = [&self.task.launcher, &self.task.worker]
+            .into_iter()
+            .filter_map(|words| words.first().map(PathBuf::from));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let needed: Vec<PathBuf> = originals
+            .iter()
+            .cloned()
+            .chain(programs)
+            .chain(std::env::split_paths(&path))
+            .collect();
+        let socket = installation.state_dir.join(crate::api::SOCKET_NAME);
+        let originals: Vec<PathBuf> = originals.into_iter().collect();
+        match isolation::seal(&originals, self.place.root(), &[socket], &needed) {
+            Ok(done) => self.note(done.join("; ")),
+            // The network is what counts; the rest of the system is as open to the clone as it is to the application.
+            Err(error) => self.note(format!("WARNING: original data is not sealed: {error}")),
+        }
+    }
+
+    fn rehearse(&self) -> End {
+        let clone = self.clone_installation();
+        let began = Instant::now();
+        let database =
+            match database::open(&self.installation).stage(&self.place.snapshot(), &|| true) {
+                Ok(database) => database,
+                Err(problem) => return self.not_made(problem),
+            };
+        let service = service::open(&clone, self.task.launcher.clone());
+        if let Err(problem) = self.bring_up(&clone, database.as_ref(), service.as_ref()) {
+            let why = Problem::new(problem::REHEARSAL_IMPOSSIBLE)
+                .arg("database", database.describe())
+                .detail(format!(
+                    "the installed version does not come up on the copy: {}: {}",
+                    problem.code,
+                    problem.detail.unwrap_or_default()
+                ));
+            return self.not_made(why);
+        }
+        self.speaker.say(&Word::Finished {
+            step: CLONE.to_owned(),
+            took_ms: milliseconds(began),
+            detail: Some(database.describe()),
+        });
+        let end = match self.course(&clone, database.as_ref(), service.as_ref()) {
+            Ok(end) => end,
+            Err(problem) => (RehearsalOutcome::NotMade, Some(problem)),
+        };
+        if let Err(problem) = service.stop(&Stop::default(), Duration::from_secs(5)) {
+            eprintln!("{problem:?}");
+        }
+        end
+    }
+
+    /// Neutralises the data, then has the installed version serve.
+    fn bring_up(
+        &self,
+        clone: &Installation,
+        database: &dyn Database,
+        service: &dyn Service,
+    ) -> Result<(), Problem> {
+        let from = &self.task.from;
+        let description = crate::step::installed(clone, from)?.description;
+        if let Some(words) = &description.server.neutralise {
+            self.neutralise(clone, database, &description, words)?;
+        }
+        let target = Path::new("versions").join(from.to_string());
+        durable::symlink_swap(&clone.current(), &target).map_err(Self::system(&clone.current()))?;
+        application::set_installed(clone, from)?;
+        application::ensure_running(clone, database, service, from)?;
+        Ok(())
+    }
+
+    fn neutralise(
+        &self,
+        clone: &Installation,
+        database: &dyn Database,
+        description: &Description,
+        words: &[String],
+    ) -> Result<(), Problem> {
+        let failed = |detail: String| {
+            Problem::new(problem::REHEARSAL_IMPOSSIBLE)
+                .detail(format!("the command that neutralises the copy: {detail}"))
+        };
+        let from = &self.task.from;
+        let log = clone.logs().join("neutralise.log");
+        let record = clone.state_dir.join("neutralise.json");
+        let start = Start {
+            record: &record,
+            note: serde_json::Value::Null,
+            log: &log,
+            die_with_parent: true,
+            service: &clone.service,
+            command: &command(clone, database, words, from, 0),
+            env: &environment(clone, database, description, 0),
+            directory: &clone.tree(from),
+        };
+        let status = start
+            .spawn(&self.task.launcher)
+            .and_then(|mut child| child.wait())
+            .map_err(|error| failed(error.to_string()))?;
+        Record::finish_off(&record).map_err(Self::system(&record))?;
+        let said = log::tail(&log, QUOTED_LINES).join("\n");
+        match status.success() {
+            true => {
+                self.note(format!("neutralised: {said}"));
+                Ok(())
+            }
+            false => Err(failed(format!("{status}: {said}"))),
+        }
+    }
+
+    fn course(
+        &self,
+        clone: &Installation,
+        database: &dyn Database,
+        service: &dyn Service,
+    ) -> Result<End, Problem> {
+        let releases = Releases::open(&self.installation)?;
+        let limits = HoldLimits::default();
+        let progress = |done, total, unit| self.speaker.say(&Word::Progress { done, total, unit });
+        let cx = Context {
+            installation: clone,
+            update: 1,
+            kind: UpdateKind::Install,
+            from: &self.task.from,
+            to: &self.task.to,
+            release: None,
+            releases: &releases,
+            database,
+            service,
+            traffic: &Traffic::holding(limits),
+            hold: limits,
+            keeping: Default::default(),
+            deadline: Some(Instant::now() + LONGEST),
+            progress: &progress,
+            cancelled: &AtomicBool::new(false),
+        };
+        Ok(course::run(&cx, &self.speaker))
+    }
+}
