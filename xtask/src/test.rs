@@ -28,6 +28,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 fn all(options: &Options, stages: &mut Stages) -> Result<()> {
     stages.stage("browser", tools::ensure_browser)?;
     stages.stage("postgresql", tools::ensure_postgres)?;
+    stages.stage("systemd", tools::ensure_systemd)?;
     let mut axe = None;
     stages.stage("axe-core", || {
         axe = Some(tools::ensure_axe()?);

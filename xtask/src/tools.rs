@@ -23,6 +23,8 @@ const FONTS: &[(&str, &str)] = &[
 ];
 /// Where Debian puts each PostgreSQL version's programs; they are not on the search path.
 const POSTGRES: &str = "/usr/lib/postgresql";
+/// A systemd and a message bus for it. The tests start their own; what this machine is run by does not matter.
+const SYSTEMD: &[(&str, &str)] = &[("busctl", "systemd"), ("dbus-daemon", "dbus")];
 const NPM: &[(&str, &str)] = &[("npm", "npm")];
 
 /// Chromium, its WebDriver, and the fonts with which pictures look the same everywhere.
@@ -40,6 +42,16 @@ pub(crate) fn ensure_postgres() -> Result<()> {
         return Ok(());
     }
     install(&["postgresql"])
+}
+
+/// systemd's programs, of which the tests make a systemd of their own in new namespaces.
+pub(crate) fn ensure_systemd() -> Result<()> {
+    let mut packages = missing(SYSTEMD);
+    // Its policy and its user come apart from the program.
+    if !Path::new("/usr/share/dbus-1/system.conf").is_file() && !packages.contains(&"dbus") {
+        packages.push("dbus");
+    }
+    install(&packages)
 }
 
 /// axe-core, which finds barriers in pages; returns its script. The lock file pins it by content.

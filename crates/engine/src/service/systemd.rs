@@ -53,6 +53,8 @@ struct State {
     active: String,
     /// The main process; 0 for none.
     main: u32,
+    /// What the unit has run besides, such as `ExecStopPost=`; 0 for none.
+    control: u32,
     /// An order that is not carried out yet; 0 for none.
     job: u32,
 }
@@ -60,6 +62,11 @@ struct State {
 impl State {
     fn serves(&self) -> bool {
         self.main != 0 && ["active", "activating", "reloading"].contains(&self.active.as_str())
+    }
+
+    /// Whoever is left was left behind.
+    fn is_headless(&self) -> bool {
+        self.main == 0 && self.control == 0
     }
 
     fn is_over(&self) -> bool {
@@ -92,6 +99,7 @@ impl Systemd {
             Ok(State {
                 active: self.bus.property(path, "Unit", "ActiveState")?,
                 main: self.bus.property(path, "Service", "MainPID")?,
+                control: self.bus.property(path, "Service", "ControlPID")?,
                 job,
             })
         };
@@ -125,23 +133,20 @@ impl Systemd {
         let began = Instant::now();
         let mut killed: Option<Instant> = None;
         while !self.is_gone(unit)? {
-            // What a main process of ours leaves behind is not waited for; a given unit may tidy up.
-            let is_headless = !self.is_given() && self.state(unit)?.main == 0;
-            if killed.is_some() || is_headless || began.elapsed() >= patience {
-                let since = *killed.get_or_insert_with(|| {
-                    if !is_headless {
-                        tracing::warn!(unit, "it did not stop when asked and is killed");
-                    }
-                    Instant::now()
-                });
-                // There may be nobody to kill any more, and nothing of a killed process remains to be asked for again.
+            if began.elapsed() >= patience && killed.is_none() {
+                tracing::warn!(unit, "it did not stop when asked and is killed");
+                killed = Some(Instant::now());
+            }
+            // What the main process leaves behind is not waited for.
+            if killed.is_some() || self.state(unit)?.is_headless() {
+                // There may be nobody to kill any more; who is, is seen above.
                 let _ = self.bus.order("KillUnit", &(unit, "all", libc::SIGKILL));
-                if since.elapsed() >= KILL_PATIENCE {
-                    let left = self.processes(unit)?;
-                    return Err(BusError::Refused(format!(
-                        "{unit}: processes {left:?} do not end although they were killed"
-                    )));
-                }
+            }
+            if killed.is_some_and(|since| since.elapsed() >= KILL_PATIENCE) {
+                let left = self.processes(unit)?;
+                return Err(BusError::Refused(format!(
+                    "{unit}: processes {left:?} do not end although they were killed"
+                )));
             }
             sleep(POLL);
         }

@@ -1,0 +1,137 @@
+//! Engines that are killed while they start the application.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, Command, ExitCode, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use obnova_engine::Installation;
+use obnova_engine::launch::Start;
+use obnova_engine::service::{Launch, open};
+use rand::Rng;
+
+use crate::world::{World, failed, stop, wait_until};
+
+type Case = (&'static str, fn(&World) -> Result<()>);
+
+pub const CASES: &[Case] = &[
+    ("it_outlives_a_killed_engine_and_is_adopted", outlives),
+    (
+        "an_engine_killed_while_starting_leaves_nobody_unknown",
+        any_instant,
+    ),
+];
+
+fn outlives(world: &World) -> Result<()> {
+    let mut engine = engine(world)?;
+    let output = engine.stdout.take().context("no output")?;
+    BufReader::new(output).read_line(&mut String::new())?;
+    let found = world.await_processes(1)?;
+    engine.kill()?;
+    engine.wait()?;
+    let next = world.driver()?;
+    ensure!(next.running().is_some(), "it is not found");
+    ensure!(world.processes() == found, "it did not live on");
+    next.stop(&stop(5), Duration::MAX).map_err(failed)?;
+    world.expect_nobody()
+}
+
+/// Whatever the next engine finds, it knows it: nothing runs, or what it adopts; and one application runs after it started one.
+fn any_instant(world: &World) -> Result<()> {
+    let mut random = rand::rng();
+    let (mut adopted, mut nothing) = (0, 0);
+    for round in 0..25 {
+        let mut engine = engine(world)?;
+        sleep(Duration::from_micros(random.random_range(2_000..60_000)));
+        engine.kill()?;
+        engine.wait()?;
+        let next = world.driver()?;
+        // On record, and killed together with its engine a moment later: that is seen a moment later.
+        wait_until("certainty", || {
+            next.running().is_none() || world.processes().len() == 1
+        })?;
+        if next.running().is_some() {
+            adopted += 1;
+        } else {
+            nothing += 1;
+            next.start(&world.launch()?)
+                .map_err(failed)
+                .with_context(|| format!("round {round}"))?;
+        }
+        world
+            .await_processes(1)
+            .with_context(|| format!("round {round}"))?;
+        if round % 2 == 0 {
+            next.stop(&stop(5), Duration::MAX).map_err(failed)?;
+            world.expect_nobody()?;
+        }
+    }
+    println!("    {adopted} adopted, {nothing} started again");
+    Ok(())
+}
+
+fn engine(world: &World) -> Result<Child> {
+    let launch = world.launch()?;
+    Ok(Command::new(std::env::current_exe()?)
+        .arg("drive")
+        .arg(world.state())
+        .args([&launch.port.to_string(), "--"])
+        .args(&launch.command)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?)
+}
+
+/// An engine that does nothing but start the application, and is there until it is killed.
+pub fn drive(arguments: &[String]) -> ExitCode {
+    match start(arguments) {
+        Ok(()) => loop {
+            sleep(Duration::from_secs(60));
+        },
+        Err(error) => {
+            println!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start(arguments: &[String]) -> Result<()> {
+    let [state, port, kind, command @ ..] = arguments else {
+        anyhow::bail!("not enough arguments");
+    };
+    let installation = Installation::load(Path::new(state)).map_err(failed)?;
+    let exe = std::env::current_exe()?.display().to_string();
+    if kind == "--migration" {
+        return migrate(&installation, command, exe);
+    }
+    let launch = Launch {
+        version: "1.0.0".parse()?,
+        command: command.to_vec(),
+        port: port.parse()?,
+        stop: stop(5),
+        env: vec![("PATH".to_owned(), std::env::var("PATH")?)],
+        directory: installation.state_dir.join("versions/1.0.0"),
+    };
+    open(&installation, vec![exe, "launch".to_owned()])
+        .start(&launch)
+        .map_err(failed)?;
+    println!("started");
+    Ok(std::io::stdout().flush()?)
+}
+
+fn migrate(installation: &Installation, command: &[String], exe: String) -> Result<()> {
+    let start = Start {
+        record: &installation.state_dir.join("migration.json"),
+        note: serde_json::Value::Null,
+        log: &installation.state_dir.join("log/application.log"),
+        die_with_parent: true,
+        service: &installation.service,
+        command,
+        env: &[],
+        directory: &installation.state_dir,
+    };
+    start.spawn(&[exe, "launch".to_owned()])?;
+    Ok(())
+}
