@@ -110,7 +110,7 @@ pub fn ensure_running(
         _ => start(installation, database, service, version)?,
     };
     let description = facts(installation, version)?.description;
-    let patience = Duration::from_secs(description.server.health_seconds);
+    let patience = installation.patience(description.server.health_seconds);
     let alive = || service.running().is_some();
     probe::wait_healthy(&description, running.address(), patience, &alive).map_err(|wrong| {
         let quote = log::tail(&installation.application_log(), 20).join("\n");

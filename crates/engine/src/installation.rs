@@ -13,6 +13,9 @@ use crate::problem;
 /// The name of the installation file inside the state directory.
 pub const FILE_NAME: &str = "installation.toml";
 
+/// How many times longer a clone may take.
+const CLONE_PATIENCE: u64 = 3;
+
 /// How the names of protected copies end that have been used to go back.
 pub(crate) const USED: &str = ".used";
 
@@ -42,6 +45,9 @@ pub struct Installation {
     /// The state directory; not in the file.
     #[serde(skip)]
     pub state_dir: PathBuf,
+    /// This is the clone of a rehearsal; not in the file.
+    #[serde(skip)]
+    pub(crate) is_clone: bool,
 }
 
 /// Where releases come from.
@@ -93,6 +99,33 @@ pub enum Database {
         /// The cluster, if it is on this machine and this application's alone: then faster ways are possible.
         cluster: Option<Cluster>,
     },
+    /// A database of a MariaDB or MySQL server.
+    Mariadb {
+        /// `mysql://user@host:port/database`, or with `?socket=/path`, without a password. The user has all privileges on the
+        /// database.
+        url: String,
+        /// A file that holds the user's password, and nothing else.
+        password_file: Option<PathBuf>,
+        /// How it is protected, `file_system` or `dump`; the fastest possible way unless said otherwise.
+        rung: Option<Rung>,
+        /// The server, if it is on this machine and this application's alone: then its files can be cloned.
+        cluster: Option<MariadbCluster>,
+    },
+}
+
+/// A MariaDB server on this machine that is this application's alone, so that it may be stopped, and returned as a whole.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MariadbCluster {
+    /// Its data directory.
+    pub data: PathBuf,
+    /// The command that starts it, such as `["systemctl", "start", "mariadb"]`; needed where a service manager looks after it.
+    /// It returns when the server is up.
+    #[serde(default)]
+    pub start: Vec<String>,
+    /// The command that stops it; given exactly where `start` is. It returns when the server has ended.
+    #[serde(default)]
+    pub stop: Vec<String>,
 }
 
 /// A PostgreSQL cluster on this machine that is this application's alone, so that it may be stopped, and returned as a whole.
@@ -128,7 +161,7 @@ fn default_maintenance_db() -> String {
     "postgres".to_owned()
 }
 
-/// How a PostgreSQL database is protected, the fastest way first.
+/// How a database of a server is protected, the fastest way first. MariaDB knows the first and the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Rung {
@@ -242,6 +275,12 @@ impl Installation {
             toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
         installation.state_dir =
             std::path::absolute(state_dir).map_err(|error| wrong(error.to_string()))?;
+        if let Database::Mariadb {
+            url, cluster, rung, ..
+        } = &installation.database
+        {
+            crate::database::validate_mariadb(url, *rung, cluster.as_ref()).map_err(wrong)?;
+        }
         if let Database::Postgres { url, cluster, .. } = &installation.database {
             crate::database::validate_postgres(url).map_err(wrong)?;
             if cluster
@@ -281,6 +320,16 @@ impl Installation {
         }
         match &mut self.database {
             Database::Sqlite { path } => *path = base.join(&*path),
+            Database::Mariadb {
+                password_file,
+                cluster,
+                ..
+            } => {
+                *password_file = password_file.take().map(|path| base.join(path));
+                if let Some(cluster) = cluster {
+                    cluster.data = base.join(&cluster.data);
+                }
+            }
             Database::Postgres {
                 password_file,
                 cluster,
@@ -298,6 +347,13 @@ impl Installation {
         for directory in &mut self.data.directories {
             *directory = base.join(&*directory);
         }
+    }
+
+    /// How long something may take that a release gives so many seconds. On a clone, which has the lowest priority of the
+    /// machine, longer: what is slow there need not be in an update.
+    pub(crate) fn patience(&self, seconds: u64) -> std::time::Duration {
+        let factor = if self.is_clone { CLONE_PATIENCE } else { 1 };
+        std::time::Duration::from_secs(seconds.saturating_mul(factor))
     }
 
     /// The journal.

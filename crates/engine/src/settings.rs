@@ -105,6 +105,10 @@ fn check(settings: &Settings) -> Result<(), Problem> {
     {
         return wrong("limits are at least 1");
     }
+    let rehearsal = &settings.rehearsal;
+    if rehearsal.valid_days == 0 || rehearsal.disk_bytes == Some(0) {
+        return wrong("limits are at least 1");
+    }
     let seconds = [
         settings.blackout_deadline_s.unwrap_or(1),
         settings.hold.seconds,

@@ -37,7 +37,7 @@ pub struct Rehearsal {
     pub actor: String,
     /// How it ended.
     pub outcome: RehearsalOutcome,
-    /// Its steps, in order: `clone`, those of an update, those of the way back, `compare`.
+    /// Its steps, in order: `download`, `clone`, those of an update that are made while requests are held, `way_back`, `compare`.
     pub steps: Vec<StepState>,
     /// Why it failed, or could not be made.
     pub problem: Option<Problem>,
@@ -124,7 +124,7 @@ pub struct RehearsalSettings {
     pub daily_at: Option<Time>,
     /// Days that it counts.
     pub valid_days: u32,
-    /// Per cent that the data may grow before it does not count any more.
+    /// Per cent that the data may grow before it does not count any more; growth below 16 MiB is none.
     pub growth_percent: u32,
     /// Bytes of disk that the clone may take; at most half of what is free otherwise.
     pub disk_bytes: Option<u64>,

@@ -85,6 +85,11 @@ impl Rehearsals {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the engine ends.
+    fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
     /// Waits while something is so, up to the patience; `false` when it still is.
     fn wait_while(&self, mut so: impl FnMut(&Slot) -> bool) -> bool {
         let (slot, waited) = self
@@ -187,7 +192,11 @@ impl Engine {
         if !(due || settings.automatic) || self.lock_work().busy {
             return None;
         }
-        let offer = self.offer(None).ok()?;
+        let installed = self.installed().ok()?;
+        let channel = self.settings.current().channel;
+        let history = self.hub.with_history(Clone::clone);
+        let check = self.releases.check(&installed, &channel, &history)?;
+        let offer = self.with_rehearsal(check.offer?, &installed);
         let version = offer.route.first()?.clone();
         if !due && !is_wanting(offer.rehearsal.as_ref(), Timestamp::now()) {
             return None;
@@ -210,6 +219,15 @@ impl Engine {
         version: Option<Version>,
         actor: String,
     ) -> Result<Answer, Problem> {
+        let offer = self.offer(version)?;
+        let in_the_way = |obstacle: &&Problem| !rehearsal::is_insistable(obstacle);
+        if let Some(obstacle) = offer.obstacles.iter().find(in_the_way) {
+            return Err(obstacle.clone());
+        }
+        let version = offer.route.first().unwrap_or(&offer.version).clone();
+        // The last one's clone is about to be gone.
+        self.rehearsals
+            .wait_while(|slot| slot.running.as_ref().is_some_and(|run| run.is_dead));
         let work = self.settled_work();
         if work.busy {
             let to = self.hub.with_history(|history| {
@@ -220,15 +238,6 @@ impl Engine {
                 Problem::new(problem::UPDATE_RUNNING).arg("version", to.unwrap_or_default())
             );
         }
-        let offer = self.offer(version)?;
-        let in_the_way = |obstacle: &&Problem| !rehearsal::is_insistable(obstacle);
-        if let Some(obstacle) = offer.obstacles.iter().find(in_the_way) {
-            return Err(obstacle.clone());
-        }
-        let version = offer.route.first().unwrap_or(&offer.version).clone();
-        // The last one's clone is about to be gone.
-        self.rehearsals
-            .wait_while(|slot| slot.running.as_ref().is_some_and(|run| run.is_dead));
         let mut slot = self.rehearsals.lock();
         if let Some(run) = &slot.running {
             return Err(

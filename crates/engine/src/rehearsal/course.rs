@@ -78,10 +78,18 @@ pub(super) fn run(cx: &Context, speaker: &Speaker) -> End {
         bytes: size(cx).saturating_sub(before),
     });
     let back = way_back(cx, speaker, &begun, was.as_ref());
-    // What stands in the way forwards is the reason to be told, should both have failed.
-    match failure.map_or(back, Err) {
-        Ok(()) => (RehearsalOutcome::Passed, None),
-        Err(problem) => (RehearsalOutcome::Failed, Some(problem)),
+    match (failure, back) {
+        (None, Ok(())) => (RehearsalOutcome::Passed, None),
+        (Some(problem), Ok(())) | (None, Err(problem)) => (RehearsalOutcome::Failed, Some(problem)),
+        // A version that fails is one thing; one that cannot be left again is worse.
+        (Some(failure), Err(problem)) => {
+            let both = [&problem, &failure].map(|it| {
+                let detail = it.detail.as_deref().unwrap_or_default();
+                format!("{}: {detail}", it.code)
+            });
+            let problem = problem.detail(both.join("\n"));
+            (RehearsalOutcome::Failed, Some(problem))
+        }
     }
 }
 

@@ -68,6 +68,13 @@ impl Store {
         Some(text.lines().map(str::to_owned).collect())
     }
 
+    /// Removes that of a version.
+    pub(crate) fn forget(&self, version: &Version) {
+        for path in [self.path(version, "json"), self.path(version, "log")] {
+            remove(&path);
+        }
+    }
+
     /// Removes those of versions that are neither newer than the installed one nor that.
     pub(crate) fn forget_before(&self, installed: &Version) {
         let entries = std::fs::read_dir(&self.directory).into_iter().flatten();
@@ -75,11 +82,15 @@ impl Store {
             let version = path
                 .file_stem()
                 .and_then(|name| name.to_str()?.parse::<Version>().ok());
-            if version.is_some_and(|version| version < *installed)
-                && let Err(error) = durable::remove_file(&path)
-            {
-                tracing::warn!(path = %path.display(), %error, "an old rehearsal stays");
+            if version.is_some_and(|version| version < *installed) {
+                remove(&path);
             }
         }
+    }
+}
+
+fn remove(path: &Path) {
+    if let Err(error) = durable::remove_file(path) {
+        tracing::warn!(path = %path.display(), %error, "an old rehearsal stays");
     }
 }

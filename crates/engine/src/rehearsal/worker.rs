@@ -5,7 +5,9 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -184,6 +186,14 @@ fn lower_priority() {
     if let Err(error) = rustix::process::setpriority_process(None, NICE) {
         eprintln!("nice: {error}");
     }
+    // Memory that runs short is taken from here first.
+    let first = File::options()
+        .write(true)
+        .open("/proc/self/oom_score_adj")
+        .and_then(|mut file| file.write_all(b"1000"));
+    if let Err(error) = first {
+        eprintln!("oom_score_adj: {error}");
+    }
     let own = std::process::id().to_string();
     // The idle class of I/O; part of util-linux as unshare is.
     let ionice = Command::new("ionice")
@@ -206,6 +216,7 @@ impl Work {
         let how = database.snapshot(&self.place.snapshot(), &|| true)?;
         self.note(format!("database: {how}"));
         let except = database.files();
+        give_as(except.first(), &self.place.snapshot()).map_err(Self::system(self.place.root()))?;
         let skip = |path: &Path| except.iter().any(|file| file == path);
         let (mut files, mut copied) = (0_u64, 0_u64);
         let told = std::cell::Cell::new(Instant::now());
@@ -284,15 +295,38 @@ impl Work {
         let mut clone = self.installation.clone();
         let rehearsal = &self.installation.rehearsal;
         clone.state_dir = self.place.state_dir();
+        clone.is_clone = true;
         clone.data.directories = self.data_directories();
         clone.service.driver = ServiceDriver::Process;
         clone
             .service
             .env
             .retain(|name, _| !rehearsal.withhold.contains(name));
+        let home = self.place.home().display().to_string();
+        clone.service.env.insert("HOME".to_owned(), home);
         clone.service.env.extend(rehearsal.env.clone());
         clone
     }
+}
+
+/// Gives the copy of a database that is a file, and the directory around it, to whom the original and its directory belong: the
+/// application need not run as the user that copies.
+fn give_as(original: Option<&PathBuf>, copy: &Path) -> io::Result<()> {
+    let Some((file, parent)) = original.and_then(|file| Some((file, file.parent()?))) else {
+        return Ok(());
+    };
+    if !file.exists() || !rustix::process::geteuid().is_root() {
+        return Ok(());
+    }
+    let give = |path: &Path, as_of: &Path| {
+        let metadata = std::fs::metadata(as_of)?;
+        chown(path, Some(metadata.uid()), Some(metadata.gid()))
+    };
+    give(copy, parent)?;
+    for entry in std::fs::read_dir(copy)? {
+        give(&entry?.path(), file)?;
+    }
+    Ok(())
 }
 
 fn inside(state_dir: &Path, isolation: Isolation) -> Result<(), String> {

@@ -54,7 +54,7 @@ impl Step for Verify {
                 .arg("version", cx.to)
                 .detail(quote()));
         };
-        let patience = cx.at_most(Duration::from_secs(description.server.health_seconds));
+        let patience = cx.at_most(cx.installation.patience(description.server.health_seconds));
         let until = Instant::now() + patience;
         let alive = || cx.service.running().is_some();
         let worth_it = || alive() && cx.may_go_on(self.name()).is_ok();

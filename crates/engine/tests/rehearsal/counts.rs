@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, ToSpan, Zoned};
 use obnova_engine::api::{Expired, RehearsalOutcome, RehearsalSettings};
 use obnova_testkit::cases::Case;
 
@@ -16,6 +16,7 @@ use crate::stage::{
 pub const CASES: &[Case] = &[
     ("it_expires_when_it_is_old_or_the_data_has_grown", expires),
     ("a_new_version_is_rehearsed_by_itself_once", automatic),
+    ("a_rehearsal_is_made_at_the_daily_hour", daily),
     ("the_next_engine_knows_the_result", remembered),
 ];
 
@@ -95,6 +96,30 @@ fn automatic() -> Result<String> {
     ensure!(result(&it, "2.0.0")? == rehearsal, "it was made again");
     it.end()?;
     Ok("once".to_owned())
+}
+
+fn daily() -> Result<String> {
+    let it = started(&NEWEST)?;
+    // Not across midnight.
+    while Zoned::now().hour() == 23 && Zoned::now().minute() == 59 {
+        std::thread::sleep(Duration::from_secs(1));
+    }
+    let soon = Zoned::now().datetime().time().wrapping_add(2.seconds());
+    let settings = RehearsalSettings {
+        daily_at: Some(soon),
+        ..RehearsalSettings::default()
+    };
+    set(&it, settings)?;
+    let until = Instant::now() + Duration::from_secs(60);
+    while running(&it)?.is_none() {
+        ensure!(Instant::now() < until, "it does not begin at {soon}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    gone(&it)?;
+    let rehearsal = result(&it, "2.0.0")?;
+    ensure!(rehearsal.actor == "obnova", "{rehearsal:?}");
+    it.end()?;
+    Ok(format!("at {soon:.0}"))
 }
 
 fn remembered() -> Result<String> {

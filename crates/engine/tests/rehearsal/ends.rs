@@ -8,7 +8,7 @@ use obnova_testkit::cases::Case;
 
 use crate::fixture::{Release, Try, release};
 use crate::stage::{
-    NEWEST, User, begin, code, gone, offer, place, reached, rehearse_to, result, running, set,
+    NEWEST, User, begin, code, gone, offer, place, processes, reached, rehearse_to, result, running, set,
     started,
 };
 
@@ -41,6 +41,11 @@ fn killed() -> Result<String> {
         begin(&it, "2.0.0")?;
         reached(&it, step).with_context(|| format!("before the kill in {step}"))?;
         it.kill_engine()?;
+        // Without anybody to end it.
+        let until = Instant::now() + Duration::from_secs(10);
+        while !processes(&it)?.is_empty() {
+            ensure!(Instant::now() < until, "{:?} outlive the engine", processes(&it)?);
+        }
         it.start(None)?;
         gone(&it).with_context(|| format!("after a kill in {step}"))?;
         let left = result(&it, "2.0.0")?;

@@ -9,13 +9,18 @@ use anyhow::{Context, Result, ensure};
 use obnova_engine::api::{Isolation, Outcome, RehearsalOutcome, RehearsalSettings};
 use obnova_testkit::cases::Case;
 
-use crate::fixture::{Release, Try};
-use crate::stage::{NEWEST, code, log, rehearse_to, set, started};
+use crate::fixture::{Release, Try, release};
+use crate::stage::{
+    NEWEST, begin, code, gone, log, processes, reached, rehearse_to, set, started,
+};
 
 /// The cases.
 pub const CASES: &[Case] = &[
     ("a_clone_reaches_nobody", reaches_nobody),
     ("original_data_can_only_be_read", read_only),
+    ("it_is_as_isolated_when_the_engine_is_not_root", not_root),
+    ("all_of_it_has_the_lowest_priority", priority),
+    ("the_clone_runs_as_the_applications_own_user", own_user),
     (
         "without_namespaces_there_is_no_rehearsal_unless_somebody_agreed",
         impossible,
@@ -131,4 +136,105 @@ fn impossible() -> Result<String> {
     ensure!(said.contains("WARNING: not cut off"), "{said}");
     it.end()?;
     Ok("refused, then agreed to".to_owned())
+}
+
+fn not_root() -> Result<String> {
+    let server = Server::start()?;
+    let act = format!(
+        "/bin/bash -c 'echo hello > /dev/tcp/127.0.0.1/{}' || echo 'cannot reach it'; \
+         echo \"user $(id -u)\"; grep CapEff /proc/self/status; exec \"$@\"",
+        server.port
+    );
+    let mut it = Try::new()?;
+    it.publish(&Release {
+        shell: Some(&act),
+        ..NEWEST
+    })?;
+    it.start_as_nobody()?;
+    it.write("one")?;
+    it.check()?;
+    let before = it.now()?;
+    let rehearsal = rehearse_to(&it, "2.0.0", RehearsalOutcome::Passed)?;
+    before.expect_same(&it.now()?).context("production was touched")?;
+    ensure!(rehearsal.isolation == Isolation::Network, "{rehearsal:?}");
+    let said = log(&it, "2.0.0")?.join("\n");
+    ensure!(said.contains("cannot reach it") && server.seen() == 0, "{said}");
+    ensure!(said.contains("can only be read"), "{said}");
+    ensure!(said.contains("user 65534"), "{said}");
+    ensure!(said.contains("0000000000000000"), "it kept rights: {said}");
+    it.end()?;
+    Ok("in a user namespace".to_owned())
+}
+
+fn priority() -> Result<String> {
+    let it = started(&release("2.0.0", 2, &["--slow", "1500"], &[]))?;
+    begin(&it, "2.0.0")?;
+    reached(&it, "migrate")?;
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let mut seen = 0;
+    for pid in processes(&it)?.into_keys() {
+        let read = |name: &str| std::fs::read_to_string(format!("/proc/{pid}/{name}"));
+        let stat = read("stat")?;
+        // proc(5): the nineteenth field.
+        let after_name = stat.rsplit_once(')').context("stat")?.1;
+        let nice = after_name.split_whitespace().nth(16).context("nice")?;
+        ensure!(nice == "19", "{pid} has nice value {nice}");
+        ensure!(read("oom_score_adj")?.trim() == "1000", "memory is taken from others first");
+        let output = std::process::Command::new("ionice")
+            .args(["-p", &pid.to_string()])
+            .output()?;
+        let class = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+        ensure!(class == "idle", "{pid} has the I/O class {class}");
+        seen += 1;
+    }
+    ensure!(seen >= 1, "no process was seen");
+    gone(&it)?;
+    it.end()?;
+    Ok(format!("{seen} processes"))
+}
+
+fn own_user() -> Result<String> {
+    let mut it = Try::new()?;
+    let tell = "echo \"user $(id -u), $(touch \"$HOME/own\" && echo home)\"; exec \"$@\"";
+    it.publish(&Release {
+        shell: Some(tell),
+        ..NEWEST
+    })?;
+    let state = it.state_dir();
+    let file = state.join("installation.toml");
+    let text = std::fs::read_to_string(&file)?;
+    // A database in a directory of its own, which belongs to that user as the data does.
+    let text = text.replace("app.db", "own/app.db");
+    std::fs::write(&file, format!("{text}[service]\nuser = \"nobody\"\n"))?;
+    std::fs::create_dir(state.join("own"))?;
+    for entry in std::fs::read_dir(&state)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name.to_string_lossy().starts_with("app.db") {
+            std::fs::rename(entry.path(), state.join("own").join(&name))?;
+        }
+    }
+    open_ways_to(&state)?;
+    let given = std::process::Command::new("chown")
+        .args(["-R", "nobody"])
+        .args([state.join("own"), state.join("data")])
+        .status()?;
+    ensure!(given.success(), "chown failed");
+    it.start(None)?;
+    it.check()?;
+    rehearse_to(&it, "2.0.0", RehearsalOutcome::Passed)?;
+    let said = log(&it, "2.0.0")?.join("\n");
+    ensure!(said.contains("user 65534, home"), "{said}");
+    it.end()?;
+    Ok("nobody".to_owned())
+}
+
+/// Temporary directories are nobody's to pass through but their owner's.
+fn open_ways_to(state: &std::path::Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = state.parent().context("a parent")?;
+    for directory in [parent, state] {
+        std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(())
 }

@@ -1,8 +1,11 @@
 //! What a rehearsal finds out, and what follows from it for the update.
 
+use std::io::{BufRead, BufReader, Write};
+
 use anyhow::{Context, Result, ensure};
 use obnova_engine::api::{
     Answer, ForecastTraffic, Isolation, Outcome, RehearsalOutcome, Request, StepStatus,
+    TrafficMode, TrafficOrder, TrafficReport,
 };
 use obnova_testkit::cases::Case;
 
@@ -92,8 +95,50 @@ fn too_long() -> Result<String> {
     let hold = plan.steps.iter().find(|step| step.step == "hold");
     let hold = hold.context("no step hold")?;
     ensure!(hold.detail.contains("maintenance page"), "{}", hold.detail);
+    let front = Front::connect(&it)?;
+    let update = it.update("2.0.0")?;
+    ensure!(update.outcome == Outcome::Completed, "{update:?}");
     it.end()?;
+    let orders = front.orders()?;
+    let page = |order: &TrafficOrder| match &order.mode {
+        TrafficMode::Hold { limits, to } => to.is_some() && limits.seconds == 0,
+        TrafficMode::Pass { .. } => false,
+    };
+    ensure!(orders.iter().any(page), "{orders:?}");
     Ok(format!("at most {} ms", forecast.blackout_max_ms))
+}
+
+/// A front that does as it is told at once, and remembers it.
+struct Front(std::thread::JoinHandle<Result<Vec<TrafficOrder>>>);
+
+impl Front {
+    fn connect(it: &Try) -> Result<Front> {
+        let path = it.state_dir().join(obnova_engine::api::SOCKET_NAME);
+        let mut stream = std::os::unix::net::UnixStream::connect(path)?;
+        writeln!(stream, "{}", serde_json::to_string(&Request::Traffic)?)?;
+        let lines = BufReader::new(stream.try_clone()?).lines();
+        Ok(Front(std::thread::spawn(move || {
+            let mut orders: Vec<TrafficOrder> = Vec::new();
+            for line in lines {
+                let Ok(line) = line else { break };
+                let order: TrafficOrder = serde_json::from_str(&line)?;
+                let report = TrafficReport {
+                    sequence: order.sequence,
+                    in_flight: 0,
+                    held: 0,
+                };
+                orders.push(order);
+                if writeln!(stream, "{}", serde_json::to_string(&report)?).is_err() {
+                    break;
+                }
+            }
+            Ok(orders)
+        })))
+    }
+
+    fn orders(self) -> Result<Vec<TrafficOrder>> {
+        self.0.join().map_err(|_| anyhow::anyhow!("a panic"))?
+    }
 }
 
 /// Rehearses a version that must fail, for this reason; production stays what it was.
@@ -178,7 +223,8 @@ fn disables() -> Result<String> {
 fn differs() -> Result<String> {
     // A helper that the migration leaves running, hidden from whoever looks for it, and that goes on writing data files.
     let helper = "env -i /usr/bin/setsid /bin/sh -c 'while :; do : > \"$0/stray\"; sleep 0.01; done' \
-                  \"$8\" </dev/null >/dev/null 2>&1 & exec \"$@\"";
+                  \"$8\" </dev/null >/dev/null 2>&1 & \
+                  sleep 1; exec \"$@\"";
     let it = started(&Release {
         shell: Some(helper),
         ..NEWEST

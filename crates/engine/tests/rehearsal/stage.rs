@@ -1,5 +1,6 @@
 //! What every case does: begin a rehearsal, wait for its end, and look that nothing is left of it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -89,15 +90,19 @@ pub fn gone(it: &Try) -> Result<()> {
     Ok(())
 }
 
-/// Processes that have the clone's path in their command line.
-fn processes(it: &Try) -> Result<Vec<String>> {
+/// Processes that have the clone's path in their command line, with that.
+pub fn processes(it: &Try) -> Result<BTreeMap<i32, String>> {
     let path = place(it).display().to_string();
-    let mut found = Vec::new();
+    let mut found = BTreeMap::new();
     for entry in std::fs::read_dir("/proc")? {
-        let line = std::fs::read(entry?.path().join("cmdline")).unwrap_or_default();
+        let entry = entry?;
+        let Ok(pid) = entry.file_name().to_string_lossy().parse() else {
+            continue;
+        };
+        let line = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
         if line.contains(&path) {
-            found.push(line);
+            found.insert(pid, line);
         }
     }
     Ok(found)

@@ -173,16 +173,49 @@ impl Try {
     /// Starts an engine with these variables in its environment besides.
     #[allow(dead_code)] // for the tests of rehearsals
     pub fn start_with(&mut self, env: &[(&str, &str)]) -> Result<()> {
-        self.start_in(env, None)
+        self.start_in(&[], env, None)
+    }
+
+    /// Starts an engine as the user `nobody`, to whom all of this is given.
+    #[allow(dead_code)] // for the tests of rehearsals
+    pub fn start_as_nobody(&mut self) -> Result<()> {
+        let program = self.dir.path().join("engine");
+        std::fs::copy(std::env::current_exe()?, &program)?;
+        let given = Command::new("chown")
+            .args(["-R", "65534:65534"])
+            .arg(self.dir.path())
+            .status()?;
+        ensure!(given.success(), "chown failed");
+        let program = program.display().to_string();
+        let words = [
+            "setpriv",
+            "--reuid=65534",
+            "--regid=65534",
+            "--clear-groups",
+            &program,
+        ];
+        self.start_in(&words, &[], None)
     }
 
     /// Starts an engine that does this at this moment, or nothing.
     pub fn start_to(&mut self, deed: Option<(Moment, Deed)>) -> Result<()> {
-        self.start_in(&[], deed)
+        self.start_in(&[], &[], deed)
     }
 
-    fn start_in(&mut self, env: &[(&str, &str)], deed: Option<(Moment, Deed)>) -> Result<()> {
-        let mut command = Command::new(std::env::current_exe()?);
+    fn start_in(
+        &mut self,
+        words: &[&str],
+        env: &[(&str, &str)],
+        deed: Option<(Moment, Deed)>,
+    ) -> Result<()> {
+        let mut command = match words.split_first() {
+            Some((program, arguments)) => {
+                let mut command = Command::new(program);
+                command.args(arguments);
+                command
+            }
+            None => Command::new(std::env::current_exe()?),
+        };
         command.arg("engine").arg(self.state_dir());
         command.envs(env.iter().copied());
         if let Some((moment, deed)) = deed {

@@ -341,6 +341,11 @@ impl Engine {
         if is_broken_off && self.is_kept(wish, &from) {
             return;
         }
+        if is_broken_off && self.rehearsals.is_closed() {
+            // The next engine may begin it again.
+            self.rehearsals.store.forget(&wish.version);
+            return;
+        }
         let forecast = (outcome == RehearsalOutcome::Passed)
             .then(|| self.foretell(wish, &from, &account.measured));
         let rehearsal = Rehearsal {
