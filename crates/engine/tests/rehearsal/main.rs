@@ -1,6 +1,6 @@
 //! Rehearsals: real updates of a real application on a clone, by engines and workers that are processes of their own.
 //!
-//! Needs the right to make network namespaces, as root or in a user namespace.
+//! Needs the right to make network namespaces, root for some, and PostgreSQL.
 //! Run all: `cargo test -p obnova-engine --test rehearsal`; some: add `-- part-of-a-name`.
 
 mod counts;
@@ -10,6 +10,7 @@ mod ends;
 mod fixture;
 mod isolated;
 mod outcomes;
+mod postgres;
 mod stage;
 
 use std::process::ExitCode;
@@ -23,8 +24,14 @@ fn main() -> ExitCode {
         Some("rehearse") => obnova_engine::rehearsal::work(std::env::args_os().skip(2)),
         Some("engine") => fixture::engine(&arguments[2..]),
         _ => {
-            let all = [outcomes::CASES, isolated::CASES, counts::CASES, ends::CASES];
-            let all: Vec<Case> = all.into_iter().flatten().copied().collect();
+            let all: Vec<Case> = [
+                outcomes::CASES,
+                isolated::CASES,
+                counts::CASES,
+                ends::CASES,
+                postgres::CASES,
+            ]
+            .concat();
             cases::run(&all, &arguments[1..])
         }
     }

@@ -26,7 +26,7 @@ pub use deeds::{Deed, kill_recorded};
 use deeds::{left_over, processes_naming};
 pub use releases::Release;
 #[allow(unused_imports)] // for the tests of rehearsals
-pub use releases::release;
+pub use releases::{release, test_app};
 use releases::{RELEASES, publish_release, vendor};
 
 /// How long anything may take before it is a failure.
@@ -140,6 +140,11 @@ impl Try {
             .arg(dir.path())
             .status()?;
         ensure!(status.success(), "cp failed");
+        Try::of(dir)
+    }
+
+    /// One of an installation that lies in `state` of this directory.
+    pub fn of(dir: tempfile::TempDir) -> Result<Try> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
