@@ -261,6 +261,42 @@ mod tests {
         ));
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_or_refused_and_what_is_read_is_read_again(
+            bytes: Vec<u8>,
+            lines in proptest::collection::vec("[0-9a-f]{0,32} ?[ -~]{0,40}", 0..5),
+        ) {
+            for bytes in [bytes, lines.join("\n").into_bytes()] {
+                if let Ok(read) = read_records(&bytes) {
+                    let again = read_records(&bytes[..read.length as usize]);
+                    assert_eq!(again.map(|again| again.events), Ok(read.events));
+                }
+            }
+        }
+
+        #[test]
+        fn a_changed_byte_is_noticed_or_costs_the_last_record(place: proptest::sample::Index, flip in 1..=255_u8) {
+            let mut bytes = Vec::new();
+            let (mut before, mut whole) = (String::new(), Vec::new());
+            for number in 1..=3 {
+                let kind = step("check");
+                let event = Event { number, at: Timestamp::UNIX_EPOCH, update: 1, kind };
+                let json = serde_json::to_string(&event).unwrap();
+                before = chain(&before, json.as_bytes());
+                bytes.extend(format!("{before} {json}\n").bytes());
+                whole.push((event, bytes.len() - 1));
+            }
+            let place = place.index(bytes.len());
+            bytes[place] ^= flip;
+            if let Ok(read) = read_records(&bytes) {
+                // Without the end of the second line, the second and third are one last line.
+                let left = if place == whole[1].1 { 1 } else { 2 };
+                assert!(read.events.iter().eq(whole[..left].iter().map(|(event, _)| event)));
+            }
+        }
+    }
+
     #[test]
     fn a_line_taken_out_is_noticed() {
         let (_dir, path) = journal_of(&["check", "download", "hold"]);
