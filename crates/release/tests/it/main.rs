@@ -1,13 +1,16 @@
 //! The whole way of a release: published, found, verified, downloaded; and everything that may go wrong on it.
 
 mod clients;
+mod corpus;
 mod crashes;
 mod downloads;
 mod forger;
 mod hostile_content;
+mod hostile_keys;
 mod hostile_metadata;
 mod hostile_releases;
 mod keys;
+mod outside;
 mod publishing;
 mod scale;
 mod server;
