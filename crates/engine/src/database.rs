@@ -2,14 +2,30 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::{Deserialize, Serialize};
+
 use crate::api::{Problem, RungFacts, TableChange};
 use crate::installation::{self, Installation};
 use crate::problem;
 
+mod mariadb;
 mod postgres;
 mod sqlite;
 
+pub(crate) use mariadb::validate as validate_mariadb;
 pub(crate) use postgres::validate as validate_postgres;
+
+/// What [`Database::spare`] did, and so what going back to the kept copy does to that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Spare {
+    /// Nothing: `restore` only reads the kept copy, which stays good.
+    OnlyRead,
+    /// A second copy, which `restore` may use up; the kept one stays good.
+    Made,
+    /// Nothing: `restore` uses the kept copy up, and nobody may go back to it again.
+    UsesUp,
+}
 
 /// A database that can be protected and returned. All calls are made with the application stopped, except `check` and `size`.
 pub trait Database: Send + Sync {
@@ -138,6 +154,26 @@ pub trait Database: Send + Sync {
     /// `protection-failed`, `database-in-use`; the database itself is untouched.
     fn protect(&self, to: &Path, go_on: &dyn Fn() -> bool) -> Result<String, Problem>;
 
+    /// Makes of the complete copy in `kept`, whose update was finished long ago, a second one in the new directory `to`, unless
+    /// `restore` only reads it. Called before requests are held, so that a way back that fails leaves the kept copy good.
+    ///
+    /// # Errors
+    /// `protection-failed`; the kept copy is untouched.
+    fn spare(
+        &self,
+        _kept: &Path,
+        _to: &Path,
+        _go_on: &dyn Fn() -> bool,
+    ) -> Result<Spare, Problem> {
+        Ok(Spare::UsesUp)
+    }
+
+    /// Bytes of disk that the copy in `from` takes, wherever it lies; of files that share blocks with others, their whole
+    /// length.
+    fn protected_size(&self, from: &Path) -> u64 {
+        crate::files::size(from)
+    }
+
     /// Returns the database to the copy in `from`. Where the copy never was complete, the database was not touched, and
     /// nothing is done. Repeatable.
     ///
@@ -161,16 +197,30 @@ pub fn open(installation: &Installation) -> Box<dyn Database> {
             path.clone(),
             installation.state_dir.clone(),
         )),
+        installation::Database::Mariadb {
+            url,
+            password_file,
+            rung,
+            cluster,
+        } => Box::new(mariadb::Mariadb::new(
+            url.clone(),
+            password_file.clone(),
+            *rung,
+            cluster.clone(),
+            &installation.logs(),
+        )),
         installation::Database::Postgres {
             url,
             password_file,
             maintenance_db,
             rung,
+            cluster,
         } => Box::new(postgres::Postgres::new(
             url.clone(),
             password_file.clone(),
             maintenance_db.clone(),
             *rung,
+            cluster.clone(),
         )),
     }
 }

@@ -4,29 +4,40 @@
 //! Which database is the one before the update is known by its OID, not by its name: the note in the protected directory says
 //! the copy's, and where that one has the database's name, all is as before.
 
+mod account;
 mod address;
+mod contents;
 mod copy;
 mod dump;
 mod failure;
 mod note;
+mod postmaster;
+mod private;
 mod properties;
 mod rights;
+mod secret;
 mod server;
+mod snapshot;
+mod stage;
 mod tools;
 
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use address::Address;
+use contents::Counters;
 use failure::Failure;
 use note::Note;
+use private::Private;
 use properties::Properties;
 use rights::Rights;
 use server::Server;
+use snapshot::Snapshot;
 
-use crate::api::Problem;
+use crate::api::{Problem, TableChange};
 use crate::database::Database;
 use crate::durable;
-use crate::installation::Rung;
+use crate::installation::{self, Rung};
 use crate::problem;
 use crate::step::chain;
 
@@ -36,23 +47,31 @@ pub(crate) use address::validate;
 pub(super) struct Postgres {
     address: Address,
     forced: Option<Rung>,
+    cluster: Option<installation::Cluster>,
+    /// The server, if it is one of our own that ends with this.
+    _private: Option<Private>,
 }
 
 impl Postgres {
-    /// The database at this address. `maintenance` is another one of the same server; `forced` a rung to take in any case.
+    /// The database at this address. `maintenance` is another one of the same server; `forced` a rung to take in any case;
+    /// `cluster` what is known about a cluster that is this application's alone.
     pub(super) fn new(
         url: String,
         password_file: Option<PathBuf>,
         maintenance: String,
         forced: Option<Rung>,
+        cluster: Option<installation::Cluster>,
     ) -> Postgres {
         Postgres {
             address: Address {
                 url,
                 password_file,
                 maintenance,
+                admin: None,
             },
             forced,
+            cluster,
+            _private: None,
         }
     }
 
@@ -104,6 +123,7 @@ impl Postgres {
                 copy::protect(&mut server, &database, to, note, rights.version(), go_on)?;
             }
             Rung::Dump => dump::protect(&mut server, &self.address, &database, to, go_on)?,
+            Rung::FileSystem | Rung::Standby => {}
         }
         Ok(format!("{why}, {} bytes", rights.size()))
     }
@@ -121,6 +141,7 @@ impl Postgres {
         match note.rung {
             Rung::Copy => copy::place(&mut server, &database, &note),
             Rung::Dump => dump::restore(&mut server, &self.address, &database, from, note),
+            Rung::FileSystem | Rung::Standby => Ok(()),
         }
     }
 
@@ -132,6 +153,12 @@ impl Postgres {
         // Both names are ours; the database itself never has one of them.
         server.drop(&note.replaced)?;
         server.drop(&note.copy)
+    }
+
+    /// The account that owns the cluster's files.
+    fn owner(&self) -> Option<(u32, u32)> {
+        let metadata = std::fs::metadata(&self.cluster.as_ref()?.data).ok()?;
+        Some((metadata.uid(), metadata.gid()))
     }
 
     fn problem(&self, code: &str, failure: &Failure) -> Problem {
@@ -200,6 +227,48 @@ impl Database for Postgres {
                 .arg("path", directory)),
             None => Ok(()),
         }
+    }
+
+    fn snapshot(&self, to: &Path, go_on: &dyn Fn() -> bool) -> Result<String, Problem> {
+        Snapshot::make(&self.address, to, go_on)
+            .map(|snapshot| format!("pg_dump of PostgreSQL {}", snapshot.version))
+            .map_err(|failure| self.problem(problem::REHEARSAL_IMPOSSIBLE, &failure))
+    }
+
+    fn stage(&self, from: &Path, go_on: &dyn Fn() -> bool) -> Result<Box<dyn Database>, Problem> {
+        let (address, private) = stage::stage(&self.address, self.owner(), from, go_on)
+            .map_err(|failure| self.problem(problem::REHEARSAL_IMPOSSIBLE, &failure))?;
+        Ok(Box::new(Postgres {
+            address,
+            forced: Some(Rung::Copy),
+            cluster: None,
+            _private: Some(private),
+        }))
+    }
+
+    fn fingerprint(&self) -> Result<String, Problem> {
+        contents::fingerprint(&self.address)
+            .map_err(|failure| self.problem(problem::DATABASE_UNUSABLE, &failure))
+    }
+
+    fn counters(&self) -> Result<serde_json::Value, Problem> {
+        let unusable = |failure: &Failure| self.problem(problem::DATABASE_UNUSABLE, failure);
+        let counters = Counters::of(&self.address).map_err(|failure| unusable(&failure))?;
+        serde_json::to_value(counters)
+            .map_err(|error| unusable(&Failure::Unsuitable(error.to_string())))
+    }
+
+    fn written_since(
+        &self,
+        counters: &serde_json::Value,
+    ) -> Result<Option<Vec<TableChange>>, Problem> {
+        // Of another driver, or a driver that could not tell then.
+        let Ok(before) = serde_json::from_value::<Counters>(counters.clone()) else {
+            return Ok(None);
+        };
+        Counters::of(&self.address)
+            .map(|now| now.since(&before))
+            .map_err(|failure| self.problem(problem::DATABASE_UNUSABLE, &failure))
     }
 
     fn protect(&self, to: &Path, go_on: &dyn Fn() -> bool) -> Result<String, Problem> {

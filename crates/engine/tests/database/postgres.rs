@@ -2,6 +2,7 @@
 
 mod hard;
 pub mod killed;
+mod rehearsed;
 mod unfit;
 
 use std::path::PathBuf;
@@ -205,6 +206,11 @@ pub fn encoded(name: &str) -> String {
 
 /// The cases that are about PostgreSQL only.
 pub fn cases() -> Vec<Case> {
-    let all = [hard::cases(), killed::cases(), unfit::cases()];
+    let all = [
+        hard::cases(),
+        killed::cases(),
+        rehearsed::cases(),
+        unfit::cases(),
+    ];
     all.into_iter().flatten().collect()
 }

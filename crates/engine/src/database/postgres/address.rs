@@ -21,6 +21,7 @@ const VARIABLES: [&str; 8] = [
 ];
 
 /// A database and how to get in.
+#[derive(Clone)]
 pub(super) struct Address {
     /// `postgres://user@host:port/database`.
     pub(super) url: String,
@@ -28,6 +29,17 @@ pub(super) struct Address {
     pub(super) password_file: Option<PathBuf>,
     /// Another database of the same server, to be in while the database is copied and renamed.
     pub(super) maintenance: String,
+    /// Whoever may do anything there, at a server of our own; the application has no part in that.
+    pub(super) admin: Option<Admin>,
+}
+
+/// A role that is used in the place of the application's.
+#[derive(Clone)]
+pub(super) struct Admin {
+    /// Its name.
+    pub(super) user: String,
+    /// A file that holds its password.
+    pub(super) password_file: PathBuf,
 }
 
 /// Looks at an address as it stands in the installation file.
@@ -69,6 +81,10 @@ impl Address {
             .database(database)
             .application_name("obnova")
             .disable_statement_logging();
+        if let Some(admin) = &self.admin {
+            let password = read(&admin.password_file)?;
+            return Ok(options.username(&admin.user).password(&password));
+        }
         Ok(match self.password()? {
             Some(password) => options.password(&password),
             None => options,
@@ -79,14 +95,28 @@ impl Address {
     pub(super) fn server(&self) -> Result<String, Failure> {
         let mut url = self.url()?;
         url.set_path("");
+        if let Some(admin) = &self.admin {
+            // Only an address without a host refuses that, and a server of our own has one.
+            let _ = url.set_username(&admin.user);
+        }
         Ok(url.to_string())
     }
 
-    /// The environment with which client tools and the application get in.
+    /// The environment with which client tools get in.
+    pub(super) fn tool_env(&self) -> Result<Vec<(String, String)>, Failure> {
+        let Some(admin) = &self.admin else {
+            return Ok(self.env());
+        };
+        let password = read(&admin.password_file)?;
+        Ok(vec![("PGPASSWORD".to_owned(), password)])
+    }
+
+    /// The environment with which the application gets in.
     pub(super) fn env(&self) -> Vec<(String, String)> {
+        // What leads to the server that the engine was told of does not lead to one of our own.
         let inherited = VARIABLES.into_iter().filter_map(|name| {
             let value = std::env::var(name).ok()?;
-            Some((name.to_owned(), value))
+            Some((name.to_owned(), value)).filter(|_| self.admin.is_none())
         });
         // An unreadable file is reported by `check`, and by whoever cannot get in without.
         let password = self.password().ok().flatten();
@@ -127,6 +157,22 @@ impl Address {
             }
             Err(_) => "PostgreSQL".to_owned(),
         }
+    }
+
+    /// The role that the application is.
+    pub(super) fn user(&self) -> Result<String, Failure> {
+        Ok(self.parse()?.get_username().to_owned())
+    }
+
+    /// The server's TCP port, if its address is one of this machine's own: what the application may have written down
+    /// somewhere.
+    pub(super) fn loopback_port(&self) -> Option<u16> {
+        let options = self.parse().ok()?;
+        let is_loopback = matches!(
+            options.get_host(),
+            "localhost" | "127.0.0.1" | "::1" | "[::1]"
+        );
+        (is_loopback && options.get_socket().is_none()).then(|| options.get_port())
     }
 
     fn parse(&self) -> Result<PgConnectOptions, Failure> {

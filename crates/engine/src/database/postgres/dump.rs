@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::address::Address;
 use super::copy;
 use super::failure::Failure;
@@ -17,21 +19,30 @@ const DUMP: &str = "dump";
 const JOBS: &str = "--jobs=2";
 
 /// Describes how to make an empty database like this one.
-const CREATION: &str = "SELECT to_json(format(\
+const CREATION: &str = "SELECT jsonb_build_object('how', format(\
     'TEMPLATE template0 OWNER %I ENCODING %L LC_COLLATE %L LC_CTYPE %L', \
     pg_get_userbyid(d.datdba), pg_encoding_to_char(d.encoding), d.datcollate, d.datctype) \
-    || CASE t.spcname WHEN 'pg_default' THEN '' ELSE format(' TABLESPACE %I', t.spcname) END \
     || CASE j.d->>'datlocprovider' \
         WHEN 'c' THEN ' LOCALE_PROVIDER libc' \
         WHEN 'i' THEN format(' LOCALE_PROVIDER icu ICU_LOCALE %L', coalesce(j.d->>'datlocale', j.d->>'daticulocale')) \
         WHEN 'b' THEN format(' LOCALE_PROVIDER builtin BUILTIN_LOCALE %L', j.d->>'datlocale') \
         ELSE '' END \
-    || CASE WHEN j.d->>'daticurules' IS NULL THEN '' ELSE format(' ICU_RULES %L', j.d->>'daticurules') END)::text \
+    || CASE WHEN j.d->>'daticurules' IS NULL THEN '' ELSE format(' ICU_RULES %L', j.d->>'daticurules') END, \
+    'tablespace', CASE t.spcname WHEN 'pg_default' THEN '' ELSE format(' TABLESPACE %I', t.spcname) END)::text \
     FROM pg_database d JOIN pg_tablespace t ON t.oid = d.dattablespace, LATERAL (SELECT to_jsonb(d) AS d) j \
     WHERE d.datname = $1";
 
 /// What `CREATE DATABASE` needs to be told.
-pub(super) fn creation(server: &mut Server, database: &str) -> Result<String, Failure> {
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct Creation {
+    /// On any server.
+    pub(super) how: String,
+    /// And on its own one.
+    pub(super) tablespace: String,
+}
+
+/// What `CREATE DATABASE` needs to be told.
+pub(super) fn creation(server: &mut Server, database: &str) -> Result<Creation, Failure> {
     server
         .ask(CREATION, database)?
         .ok_or_else(|| Failure::Unsuitable(format!("there is no database {database}")))
@@ -66,7 +77,8 @@ pub(super) fn restore(
     if note.oid.is_none() {
         server.drop(&note.copy)?;
         let name = super::server::identifier(&note.copy);
-        server.run(&format!("CREATE DATABASE {name} {}", note.creation))?;
+        let Creation { how, tablespace } = &note.creation;
+        server.run(&format!("CREATE DATABASE {name} {how}{tablespace}"))?;
         let mut restore = tools::command("pg_restore", address, &note.copy, from)?;
         restore.args(["--exit-on-error", JOBS]).arg(from.join(DUMP));
         tools::run("pg_restore", restore, from, &|| true)?;

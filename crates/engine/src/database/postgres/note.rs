@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::dump::Creation;
 use super::failure::Failure;
 use super::properties::Properties;
 use super::server::{Oid, Server};
@@ -30,7 +31,7 @@ pub(super) struct Note {
     /// What the database had beside its contents.
     pub(super) properties: Properties,
     /// How to make an empty one like it.
-    pub(super) creation: String,
+    pub(super) creation: Creation,
 }
 
 impl Note {

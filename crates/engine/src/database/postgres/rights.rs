@@ -72,6 +72,9 @@ impl Rights {
                 Rung::Dump,
                 "rung dump: pg_dump, returned by pg_restore; the installation file asks for it".to_owned(),
             ),
+            Some(Rung::FileSystem | Rung::Standby) => {
+                return Err(Failure::Unsuitable("not yet".to_owned()));
+            }
         })
     }
 

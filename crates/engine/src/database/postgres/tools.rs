@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -53,23 +53,58 @@ pub(super) fn command(
     database: &str,
     directory: &Path,
 ) -> Result<Command, Failure> {
-    let program = find(tool, 0)?;
-    let log = directory.join(LOG);
-    let output = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(&log)
-        .map_err(|error| Failure::disk(&log, error))?;
-    let mut command = Command::new(program);
+    let mut command = connected(Command::new(find(tool, 0)?), address, database)?;
+    command.stderr(log(directory)?);
+    Ok(command)
+}
+
+/// The same, with the lowest priority for processor and disk: whoever works with the machine goes first.
+pub(super) fn gentle_command(
+    tool: &'static str,
+    address: &Address,
+    database: &str,
+    directory: &Path,
+) -> Result<Command, Failure> {
+    let mut command = connected(gentle(&find(tool, 0)?), address, database)?;
+    command.stderr(log(directory)?);
+    Ok(command)
+}
+
+/// A program with the lowest priority, as far as this machine has the programs for that.
+pub(super) fn gentle(program: &Path) -> Command {
+    let mut words: Vec<std::ffi::OsString> = Vec::new();
+    for prefix in [&["nice", "-n", "19"][..], &["ionice", "-c", "3"]] {
+        if in_path(prefix[0]) {
+            words.extend(prefix.iter().map(Into::into));
+        }
+    }
+    words.push(program.into());
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    command
+}
+
+/// Whether there is such a program.
+pub(super) fn in_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
+}
+
+/// Tells it where the database is, and the password.
+pub(super) fn connected(
+    mut command: Command,
+    address: &Address,
+    database: &str,
+) -> Result<Command, Failure> {
     command
         .args(["--no-password", "--dbname", &address.server()?])
-        .envs(address.env())
+        .envs(address.tool_env()?)
         .env("PGDATABASE", database)
         .env("PGAPPNAME", "obnova")
         .env("LC_MESSAGES", "C")
         .stdin(Stdio::null())
         .stdout(Stdio::null())
-        .stderr(output);
+        .stderr(Stdio::null());
     Ok(command)
 }
 
@@ -80,15 +115,25 @@ pub(super) fn run(
     directory: &Path,
     go_on: &dyn Fn() -> bool,
 ) -> Result<(), Failure> {
+    let child = command
+        .spawn()
+        .map_err(|error| Failure::disk(Path::new(tool), error))?;
+    finish(tool, child, directory, go_on)
+}
+
+/// Waits for the end of one that was started, for as long as `go_on` says.
+pub(super) fn finish(
+    tool: &'static str,
+    mut child: Child,
+    directory: &Path,
+    go_on: &dyn Fn() -> bool,
+) -> Result<(), Failure> {
     let disk = |error| Failure::disk(Path::new(tool), error);
-    let mut child = command.spawn().map_err(disk)?;
     loop {
         match child.try_wait().map_err(disk)? {
             Some(status) if status.success() => return Ok(()),
             Some(status) => {
-                let said = std::fs::read(directory.join(LOG)).unwrap_or_default();
-                let said = &said[said.len().saturating_sub(QUOTED)..];
-                let output = format!("{status}: {}", String::from_utf8_lossy(said).trim());
+                let output = format!("{status}: {}", tail(&directory.join(LOG)));
                 return Err(Failure::Tool { tool, output });
             }
             None if !go_on() => {
@@ -99,6 +144,48 @@ pub(super) fn run(
             None => sleep(POLL),
         }
     }
+}
+
+/// The end of what was said in a log.
+pub(super) fn tail(log: &Path) -> String {
+    let said = std::fs::read(log).unwrap_or_default();
+    let said = &said[said.len().saturating_sub(QUOTED)..];
+    String::from_utf8_lossy(said).trim().to_owned()
+}
+
+/// Where the output of programs that work for this directory goes.
+pub(super) fn log_path(directory: &Path) -> PathBuf {
+    directory.join(LOG)
+}
+
+/// The same, open.
+pub(super) fn log(directory: &Path) -> Result<std::fs::File, Failure> {
+    let log = log_path(directory);
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&log)
+        .map_err(|error| Failure::disk(&log, error))
+}
+
+/// A program of the server of exactly this major version, which alone can work with its files; or of any newer one, if that
+/// will do.
+pub(super) fn of_server(tool: &'static str, version: u32, or_newer: bool) -> Result<PathBuf, Failure> {
+    let fits = |program: &PathBuf| {
+        let output = Command::new(program).arg("--version").output().ok()?;
+        let found = major(&String::from_utf8_lossy(&output.stdout))?;
+        Some(found == version || or_newer && found > version)
+    };
+    let mut all = programs(tool);
+    all.reverse();
+    all.into_iter()
+        .find(|program| fits(program) == Some(true))
+        .ok_or_else(|| Failure::Tool {
+            tool,
+            output: format!(
+                "of PostgreSQL {version} is needed, and is neither in PATH nor in {DEBIAN}; install the server's package of that version"
+            ),
+        })
 }
 
 /// Where it is, the newest version first.

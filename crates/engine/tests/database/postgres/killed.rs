@@ -89,9 +89,19 @@ fn driven(arguments: &[String]) -> Result<()> {
     let installation =
         obnova_engine::Installation::load(state_dir.as_ref()).map_err(crate::failed)?;
     let driver = obnova_engine::database::open(&installation);
+    let place = place.as_ref();
     match verb.as_str() {
-        "protect" => driver.protect(place.as_ref(), &|| true).map(drop),
-        _ => driver.restore(place.as_ref()),
+        "stage" | "stay" => {
+            let clone = driver.stage(place, &|| true).map_err(crate::failed)?;
+            println!("{}", clone.url());
+            println!("{}", clone.fingerprint().map_err(crate::failed)?);
+            while verb == "stay" {
+                sleep(Duration::from_secs(1));
+            }
+            Ok(())
+        }
+        "protect" => driver.protect(place, &|| true).map(drop),
+        _ => driver.restore(place),
     }
     .map_err(crate::failed)
 }

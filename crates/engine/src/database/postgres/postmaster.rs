@@ -1,0 +1,104 @@
+//! A server as its own files tell of it: `postmaster.pid` in the data directory.
+
+use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use super::failure::Failure;
+use super::tools;
+
+/// Pause between two looks.
+const POLL: Duration = Duration::from_millis(5);
+/// How long a server that was just started may take until it says so in its data directory.
+const APPEARANCE: Duration = Duration::from_secs(10);
+/// How long it may take until it lets anybody in; after a crash it reads its log first.
+const READY_PATIENCE: Duration = Duration::from_secs(600);
+
+/// A server that runs.
+#[derive(Debug, Clone)]
+pub(super) struct Postmaster {
+    /// Its process.
+    pub(super) pid: i32,
+    /// Its port, of the socket and of TCP.
+    pub(super) port: u16,
+    /// The first directory with its socket.
+    pub(super) socket: PathBuf,
+    /// What it says about itself, such as `ready` or `standby`.
+    status: String,
+}
+
+impl Postmaster {
+    /// The one that works with this data directory, if any.
+    pub(super) fn of(data: &Path) -> Option<Postmaster> {
+        let text = std::fs::read_to_string(data.join("postmaster.pid")).ok()?;
+        let lines: Vec<&str> = text.lines().map(str::trim).collect();
+        let pid = lines.first()?.parse().ok().filter(|pid| *pid > 0)?;
+        is_alive(pid).then(|| Postmaster {
+            pid,
+            port: lines.get(3).and_then(|line| line.parse().ok()).unwrap_or(0),
+            socket: lines.get(4).copied().unwrap_or_default().into(),
+            status: lines.get(7).copied().unwrap_or_default().to_owned(),
+        })
+    }
+
+    /// Waits until the one that was just started on this data directory lets others in.
+    ///
+    /// # Errors
+    /// It ended, with the end of what it said in `log`; or it takes too long.
+    pub(super) fn wait(data: &Path, log: &Path) -> Result<Postmaster, Failure> {
+        let began = Instant::now();
+        let mut seen = began;
+        loop {
+            match Postmaster::of(data) {
+                Some(postmaster) if ["ready", "standby"].contains(&postmaster.status.as_str()) => {
+                    return Ok(postmaster);
+                }
+                Some(_) => seen = Instant::now(),
+                None => {}
+            }
+            if seen.elapsed() > APPEARANCE || began.elapsed() > READY_PATIENCE {
+                return Err(Failure::Tool {
+                    tool: "postgres",
+                    output: tools::tail(log),
+                });
+            }
+            sleep(POLL);
+        }
+    }
+
+    /// Waits until it has ended.
+    ///
+    /// # Errors
+    /// It does not.
+    pub(super) fn wait_for_end(&self, patience: Duration) -> Result<(), Failure> {
+        let until = Instant::now() + patience;
+        while is_alive(self.pid) {
+            if Instant::now() > until {
+                return Err(Failure::Unsuitable(format!(
+                    "the server (process {}) does not end within {} s",
+                    self.pid,
+                    patience.as_secs()
+                )));
+            }
+            sleep(POLL);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a process runs; one that has ended and waits to be noticed does not.
+pub(super) fn is_alive(pid: i32) -> bool {
+    state(pid).is_some_and(|(state, _)| !["Z", "X"].contains(&state.as_str()))
+}
+
+/// The parent of a process.
+pub(super) fn parent(pid: i32) -> Option<i32> {
+    state(pid).map(|(_, parent)| parent)
+}
+
+/// proc(5): fields 3 and 4, counted after the name's last bracket.
+fn state(pid: i32) -> Option<(String, i32)> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let mut fields = text[text.rfind(')')? + 1..].split_whitespace();
+    Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
+}
