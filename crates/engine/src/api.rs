@@ -238,6 +238,12 @@ pub struct Running {
     pub progress: Option<Progress>,
     /// Why it is being undone, if it is.
     pub problem: Option<Problem>,
+    /// Whether it leads on or back.
+    #[serde(default)]
+    pub kind: UpdateKind,
+    /// What a rehearsal had said it would take.
+    #[serde(default)]
+    pub forecast: Option<Forecast>,
 }
 
 /// One step of a running or finished update.

@@ -159,12 +159,7 @@ pub trait Database: Send + Sync {
     ///
     /// # Errors
     /// `protection-failed`; the kept copy is untouched.
-    fn spare(
-        &self,
-        _kept: &Path,
-        _to: &Path,
-        _go_on: &dyn Fn() -> bool,
-    ) -> Result<Spare, Problem> {
+    fn spare(&self, _kept: &Path, _to: &Path, _go_on: &dyn Fn() -> bool) -> Result<Spare, Problem> {
         Ok(Spare::UsesUp)
     }
 

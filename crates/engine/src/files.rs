@@ -74,6 +74,51 @@ impl Files<'_> {
         Ok((files, bytes))
     }
 
+    /// Makes of a complete copy another one that [`Files::restore`] may use up; says how many files and bytes.
+    ///
+    /// # Errors
+    /// As [`Files::protect`]; the copy is untouched.
+    pub fn copy_protected(
+        &self,
+        from: &Path,
+        to: &Path,
+        go_on: &dyn Fn() -> bool,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> io::Result<(u64, u64)> {
+        let complete = std::fs::read(from.join(COMPLETE))?;
+        let places: Vec<Place> = serde_json::from_slice(&complete)?;
+        let moved = |(place, now): (&Place, &PathBuf)| {
+            place.existed && place.directory != Place::of(now).directory
+        };
+        let mut both = places.iter().zip(self.directories);
+        if places.len() != self.directories.len() || both.any(moved) {
+            return Err(io::Error::other(
+                "the data directories are not where they were when this copy was made",
+            ));
+        }
+        durable::remove_dir_all(to)?;
+        durable::create_dir_all(to)?;
+        let (mut files, mut bytes) = (0, 0);
+        let mut count = |length| {
+            files += 1;
+            bytes += length;
+            progress(files, bytes);
+        };
+        for (number, _) in places.iter().enumerate().filter(|(_, it)| it.existed) {
+            let name = number.to_string();
+            durable::copy_tree(
+                &from.join(&name),
+                &to.join(&name),
+                &|_| false,
+                go_on,
+                &mut count,
+            )?;
+        }
+        durable::sync_dir(to)?;
+        durable::write(&to.join(COMPLETE), &complete, 0o600)?;
+        Ok((files, bytes))
+    }
+
     /// Returns all directories to the copies in `from`. Where those never were complete, nothing was touched, and nothing is done.
     /// Repeatable: a copy is used up by the rename that puts it into place, or only read.
     ///
@@ -139,19 +184,22 @@ impl Files<'_> {
 
     /// Bytes in all directories.
     pub fn size(&self) -> u64 {
-        let files = self
-            .directories
-            .iter()
-            .filter(|directory| directory.exists())
-            .flat_map(walkdir::WalkDir::new);
-        let lengths = files
-            .filter_map(Result::ok)
-            .filter(|entry| entry.file_type().is_file());
-        lengths
-            .filter_map(|entry| entry.metadata().ok())
-            .map(|metadata| metadata.len())
-            .sum()
+        self.directories.iter().map(|it| size(it)).sum()
     }
+}
+
+/// Bytes of all files in a directory; those that share blocks count each.
+pub(crate) fn size(directory: &Path) -> u64 {
+    // A link at its beginning is followed, as it leads to where the data lies; what is not there has no bytes.
+    let directory = std::fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
+    let files = walkdir::WalkDir::new(directory)
+        .into_iter()
+        .filter_map(Result::ok)
+        .filter(|entry| entry.file_type().is_file());
+    files
+        .filter_map(|entry| entry.metadata().ok())
+        .map(|metadata| metadata.len())
+        .sum()
 }
 
 /// Whether a file system is mounted on the directory or somewhere in it: renaming would take it along.
@@ -163,7 +211,7 @@ fn holds_mounts(directory: &Path) -> io::Result<bool> {
 }
 
 /// Bytes of disk that are free.
-fn free(directory: &Path) -> io::Result<u64> {
+pub(crate) fn free(directory: &Path) -> io::Result<u64> {
     let system = rustix::fs::statvfs(directory)?;
     Ok(system.f_bavail * system.f_frsize)
 }

@@ -7,6 +7,7 @@ use crate::api::{
     Event, EventKind, Forecast, Outcome, Problem, StepState, StepStatus, UpdateId, UpdateKind,
     UpdateSummary,
 };
+use crate::steps;
 
 /// All updates so far, oldest first.
 #[derive(Debug, Default, Clone)]
@@ -171,13 +172,19 @@ impl History {
         self.updates.last().map_or(1, |update| update.id + 1)
     }
 
-    /// Whether this version's last update here was undone.
+    /// The last update that was finished: the one that led to the installed version.
+    pub fn last_completed(&self) -> Option<&Update> {
+        let mut updates = self.updates.iter().rev();
+        updates.find(|update| update.direction == Direction::Completed)
+    }
+
+    /// Whether this version's last update here was undone. Ways back say nothing about a version.
     pub fn failed_before(&self, version: &Version) -> bool {
         let last = self
             .updates
             .iter()
             .rev()
-            .find(|update| update.to == *version);
+            .find(|update| update.to == *version && update.kind.is_install());
         last.is_some_and(|update| update.direction == Direction::RolledBack)
     }
 }
@@ -290,8 +297,8 @@ impl Update {
         }
     }
 
-    /// For lists and pages: `all` are the names of all steps, in order.
-    pub fn step_states(&self, all: &[&str]) -> Vec<StepState> {
+    /// For lists and pages: all steps, in order.
+    pub fn step_states(&self) -> Vec<StepState> {
         let state = |name: &&str| match self.step(name) {
             Some(step) => StepState {
                 step: step.name.clone(),
@@ -306,11 +313,11 @@ impl Update {
                 took_ms: None,
             },
         };
-        all.iter().map(state).collect()
+        steps::names(self.kind).iter().map(state).collect()
     }
 
     /// For lists and pages.
-    pub fn summary(&self, all: &[&str]) -> UpdateSummary {
+    pub fn summary(&self) -> UpdateSummary {
         UpdateSummary {
             update: self.id,
             from: self.from.clone(),
@@ -325,7 +332,7 @@ impl Update {
                 Direction::RolledBack => Outcome::RolledBack,
             },
             blackout_ms: self.blackout_ms,
-            steps: self.step_states(all),
+            steps: self.step_states(),
             problem: self.problem.clone(),
             kind: self.kind,
             forecast: self.forecast.clone(),

@@ -8,7 +8,8 @@ use obnova_release::{Description, InstalledRelease, Values, VerifiedRelease};
 use semver::Version;
 
 use crate::account::Account;
-use crate::api::{Problem, Unit, UpdateId};
+use crate::api::{Problem, Unit, UpdateId, UpdateKind};
+use crate::copies::Keeping;
 use crate::database::Database;
 use crate::installation::Installation;
 use crate::problem;
@@ -16,9 +17,12 @@ use crate::releases::Releases;
 use crate::service::Service;
 use crate::traffic::Traffic;
 
+/// Inside a protected copy: what its revert returns.
+pub(crate) const LAID_OUT: &str = "back";
+
 /// One step of an update. `run` and `undo` are repeatable: after a crash they are called again, whatever they had done.
 pub trait Step: Sync {
-    /// Its name in the journal, in texts (`step-<name>`, dashes for underscores) and in [`crate::steps::SERVER`]. Never
+    /// Its name in the journal, in texts (`step-<name>`, dashes for underscores) and in [`crate::steps::of`]. Never
     /// reused for something else, since old journals hold it.
     fn name(&self) -> &'static str;
 
@@ -44,6 +48,8 @@ pub struct Context<'a> {
     pub installation: &'a Installation,
     /// The update.
     pub update: UpdateId,
+    /// Whether it leads on or back.
+    pub kind: UpdateKind,
     /// The version before.
     pub from: &'a Version,
     /// The version after.
@@ -60,6 +66,8 @@ pub struct Context<'a> {
     pub traffic: &'a Traffic,
     /// Limits for holding requests.
     pub hold: crate::api::HoldLimits,
+    /// Protected copies of finished updates, and which of them stay.
+    pub keeping: Keeping,
     /// When everything is undone if the new version does not serve; set once requests are held.
     pub deadline: Option<Instant>,
     /// Told how far the step is: done, total, unit.
@@ -72,6 +80,11 @@ impl Context<'_> {
     /// What this update put in a safe place.
     pub fn protected(&self) -> PathBuf {
         self.installation.protected(self.update)
+    }
+
+    /// Where a revert lays out what it returns, until it is finished.
+    pub fn laid_out(&self) -> PathBuf {
+        self.protected().join(LAID_OUT)
     }
 
     /// Where that is moved when it has been used to go back, so that it can never be used again.

@@ -12,7 +12,7 @@ use crate::problem;
 use crate::recovery::POINT_OF_NO_RETURN;
 use crate::state::{Direction, Update};
 use crate::step::{Context, Step, chain};
-use crate::steps::SERVER;
+use crate::steps;
 
 /// Longest pause between two tries of something that must succeed in the end.
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
@@ -33,7 +33,7 @@ pub enum End {
 pub fn forwards(hub: &Hub, cx: &mut Context, deadline: Duration) -> End {
     // By this engine, with requests held ever since.
     let mut verified = false;
-    for step in SERVER {
+    for step in steps::of(cx.kind) {
         if status(hub, cx.update, *step) == Some(StepStatus::Done) {
             if step.name() == POINT_OF_NO_RETURN
                 && let Err(problem) = step.run(cx)
@@ -124,7 +124,7 @@ pub fn back(hub: &Hub, cx: &Context, failure: Option<(&dyn Step, Problem)>) -> E
             .with_history(|history| history.open().and_then(|update| update.problem.clone()))
             .unwrap_or_else(|| Problem::new(problem::INTERRUPTED)),
     };
-    for step in begun(hub, cx.update) {
+    for step in begun(hub, cx) {
         let name = step.name().to_owned();
         let began = Instant::now();
         records.write(EventKind::UndoStarted { step: name.clone() });
@@ -145,15 +145,21 @@ pub fn back(hub: &Hub, cx: &Context, failure: Option<(&dyn Step, Problem)>) -> E
         return End::Interrupted;
     }
     // Used up; a failed attempt to remove it is made good by the next update's `clean`.
-    crate::steps::clean::forget(cx.database, &cx.used());
+    steps::clean::forget(cx.database, &cx.used());
+    // There is one only where the update came no further than to prepare it.
+    steps::clean::forget(cx.database, &cx.protected());
     End::RolledBack
 }
 
 /// The steps to undo, newest first.
-fn begun(hub: &Hub, update: UpdateId) -> Vec<&'static dyn Step> {
-    let undone =
-        |step: &&&dyn Step| matches!(status(hub, update, **step), None | Some(StepStatus::Undone));
-    SERVER
+fn begun(hub: &Hub, cx: &Context) -> Vec<&'static dyn Step> {
+    let undone = |step: &&&dyn Step| {
+        matches!(
+            status(hub, cx.update, **step),
+            None | Some(StepStatus::Undone)
+        )
+    };
+    steps::of(cx.kind)
         .iter()
         .rev()
         .filter(|step| !undone(step))

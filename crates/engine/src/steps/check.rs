@@ -5,9 +5,11 @@ use rustix::fs::statvfs;
 
 use crate::account;
 use crate::api::Problem;
+use crate::copies;
 use crate::files::Files;
 use crate::problem;
 use crate::step::{Context, Step};
+use crate::steps::clean;
 
 /// Room that stays free whatever the update needs: journal, logs, the mail queue.
 const MARGIN: u64 = 64 << 20;
@@ -31,13 +33,9 @@ impl Step for Check {
     fn run(&self, cx: &Context) -> Result<Option<String>, Problem> {
         cx.database.check()?;
         account::check(cx.installation, cx.database)?;
-        let (needed, free) = (needed(cx), free(cx)?);
-        if needed > free {
-            return Err(Problem::new(problem::DISK_SPACE)
-                .arg("needed", needed)
-                .arg("free", free)
-                .arg("path", cx.installation.state_dir.display()));
-        }
+        // That of another journal's update with this number.
+        clean::forget(cx.database, &cx.protected());
+        let (needed, free) = room(cx)?;
         Ok(Some(format!(
             "needs {needed} bytes of disk, {free} are free"
         )))
@@ -45,6 +43,21 @@ impl Step for Check {
 
     fn undo(&self, _cx: &Context) -> Result<(), Problem> {
         Ok(())
+    }
+}
+
+/// Bytes of disk that the update takes at most, and that are free.
+///
+/// # Errors
+/// `disk-space`: those are too few.
+pub(crate) fn room(cx: &Context) -> Result<(u64, u64), Problem> {
+    let (needed, free) = (needed(cx), free(cx)?);
+    match needed > free {
+        true => Err(Problem::new(problem::DISK_SPACE)
+            .arg("needed", needed)
+            .arg("free", free)
+            .arg("path", cx.installation.state_dir.display())),
+        false => Ok((needed, free)),
     }
 }
 
@@ -58,7 +71,9 @@ pub(crate) fn needed(cx: &Context) -> u64 {
         directories: &cx.installation.data.directories,
         except: &[],
     };
-    release + cx.database.room() + files.size() + MARGIN
+    // A revert lays out a second copy of the one that it returns.
+    let laid_out = copies::of_revert(cx).map_or(0, |kept| crate::files::size(&kept));
+    release + cx.database.room() + files.size() + laid_out + MARGIN
 }
 
 /// Bytes of disk that are free.

@@ -1,12 +1,13 @@
-//! Removes what nobody needs any more: protected copies but the newest, and trees of versions but the last two.
+//! Removes what nobody needs any more: protected copies that the rule does not keep, and trees of versions but the last two.
 
 use std::path::Path;
 
-use crate::api::Problem;
+use crate::api::{Problem, UpdateId};
 use crate::database::Database;
 use crate::durable;
+use crate::installation::Installation;
 use crate::problem;
-use crate::step::{Context, Step};
+use crate::step::{Context, LAID_OUT, Step};
 
 /// See the module.
 pub(super) struct Clean;
@@ -18,8 +19,9 @@ impl Step for Clean {
 
     fn plan(&self, cx: &Context) -> String {
         format!(
-            "keeps the protected copy of this update in {}",
-            cx.protected().display()
+            "keeps the protected copy of this update in {}, and {} in all",
+            cx.protected().display(),
+            cx.keeping.rule.copies.max(1)
         )
     }
 
@@ -29,16 +31,27 @@ impl Step for Clean {
             keep.iter()
                 .any(|version| name == version || name == format!("{version}.json"))
         })?;
-        let update = cx.update.to_string();
-        forget_but(cx.database, &cx.installation.protected_root(), &|name| {
-            name == update
-        });
+        // What was left of it when a revert had returned it.
+        give_up(cx.database, &cx.laid_out())?;
+        let staying = cx.keeping.with_newest(cx.update, cx.installation);
+        keep_only(cx.installation, cx.database, &staying);
         Ok(None)
     }
 
     fn undo(&self, _cx: &Context) -> Result<(), Problem> {
         Ok(())
     }
+}
+
+/// Removes protected copies but those of these updates.
+pub(crate) fn keep_only(
+    installation: &Installation,
+    database: &dyn Database,
+    updates: &[UpdateId],
+) {
+    let names: Vec<String> = updates.iter().map(UpdateId::to_string).collect();
+    let keep = |name: &str| names.iter().any(|kept| kept == name);
+    forget_but(database, &installation.protected_root(), &keep);
 }
 
 /// Removes protected copies but those that `keep` says. One that cannot be removed stays until the next time.
@@ -53,13 +66,8 @@ pub(crate) fn forget_but(database: &dyn Database, root: &Path, keep: &dyn Fn(&st
 
 /// Removes one protected copy, with what of it lies at the database's server.
 pub(crate) fn forget(database: &dyn Database, protected: &Path) {
-    let removed = database.forget(&protected.join("database")).and_then(|()| {
-        durable::remove_dir_all(protected).map_err(|error| {
-            Problem::new(problem::SYSTEM)
-                .arg("path", protected.display())
-                .detail(error)
-        })
-    });
+    let removed =
+        give_up(database, &protected.join(LAID_OUT)).and_then(|()| give_up(database, protected));
     if let Err(problem) = removed {
         tracing::warn!(
             path = %protected.display(),
@@ -67,6 +75,16 @@ pub(crate) fn forget(database: &dyn Database, protected: &Path) {
             "the protected copy could not be removed"
         );
     }
+}
+
+/// Removes a directory with a copy in it, with what of that lies at the database's server. Repeatable.
+pub(crate) fn give_up(database: &dyn Database, copy: &Path) -> Result<(), Problem> {
+    database.forget(&copy.join("database"))?;
+    durable::remove_dir_all(copy).map_err(|error| {
+        Problem::new(problem::SYSTEM)
+            .arg("path", copy.display())
+            .detail(error)
+    })
 }
 
 /// Removes everything from a directory but what `keep` says.

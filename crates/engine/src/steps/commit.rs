@@ -2,6 +2,7 @@
 
 use crate::api::Problem;
 use crate::application;
+use crate::since;
 use crate::step::{Context, Step};
 
 /// See the module.
@@ -17,7 +18,16 @@ impl Step for Commit {
     }
 
     fn run(&self, cx: &Context) -> Result<Option<String>, Problem> {
-        application::set_installed(cx.installation, cx.to).map(|()| None)
+        application::set_installed(cx.installation, cx.to)?;
+        let except = cx.database.files();
+        let data = since::Data {
+            directories: &cx.installation.data.directories,
+            except: &except,
+        };
+        if let Err(error) = since::list(&cx.protected(), data) {
+            tracing::warn!(%error, "it will not be known which data files are removed from now on");
+        }
+        Ok(None)
     }
 
     fn undo(&self, cx: &Context) -> Result<(), Problem> {

@@ -4,6 +4,7 @@
 use crate::api::Problem;
 use crate::application;
 use crate::recovery::POINT_OF_NO_RETURN;
+use crate::since;
 use crate::step::{Context, Step};
 
 /// See the module.
@@ -25,6 +26,10 @@ impl Step for ReleaseTraffic {
             // The whole machine went down in between.
             _ => application::ensure_running(cx.installation, cx.database, cx.service, cx.to)?,
         };
+        // Nothing has been written by users yet. That it cannot be told later what they wrote must not keep them waiting now.
+        if let Err(error) = since::mark(&cx.protected(), cx.database) {
+            tracing::warn!(%error, "what is written from now on cannot be counted");
+        }
         cx.traffic.pass(running.address());
         Ok(None)
     }

@@ -22,12 +22,12 @@ use obnova_engine::{Engine, Installation, Moment, Options, setup};
 use obnova_release::publish::{InitOptions, init};
 use obnova_testkit::fingerprint::Fingerprint;
 
-pub use deeds::{Deed, kill_recorded};
+pub use deeds::{Deed, TAKEN, kill_recorded};
 use deeds::{left_over, processes_naming};
 pub use releases::Release;
+use releases::{RELEASES, publish_release, vendor};
 #[allow(unused_imports)] // for the tests of rehearsals
 pub use releases::{release, test_app};
-use releases::{RELEASES, publish_release, vendor};
 
 /// How long anything may take before it is a failure.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -533,7 +533,10 @@ fn run_engine(arguments: &[String]) -> Result<()> {
         installation,
         Options {
             launcher,
-            worker: vec![std::env::current_exe()?.display().to_string(), "rehearse".to_owned()],
+            worker: vec![
+                std::env::current_exe()?.display().to_string(),
+                "rehearse".to_owned(),
+            ],
             observer: Some(Box::new(observer)),
         },
     )

@@ -10,6 +10,7 @@ mod kills;
 mod ordinary;
 mod places;
 mod random;
+mod reverts;
 
 use std::process::ExitCode;
 use std::time::Instant;
@@ -34,6 +35,7 @@ fn run(arguments: &[String]) -> ExitCode {
         .chain(hostile::CASES)
         .chain(places::CASES)
         .chain(disk::CASES)
+        .chain(reverts::CASES)
         .chain(kills::CASES)
         .chain(random::CASES)
         .copied()

@@ -189,7 +189,8 @@ fn dry_run() -> Result<String> {
         anyhow::bail!("no plan");
     };
     let names: Vec<&str> = plan.steps.iter().map(|step| step.step.as_str()).collect();
-    ensure!(names == obnova_engine::step_names(), "{names:?}");
+    let all = obnova_engine::step_names(obnova_engine::api::UpdateKind::Install);
+    ensure!(names == all, "{names:?}");
     ensure!(
         plan.disk_needed > 0 && plan.disk_free > plan.disk_needed,
         "{plan:?}"
