@@ -35,6 +35,11 @@ pub(super) fn fetch(base: &Path, path: &str, limit: u64) -> Result<Option<Vec<u8
 /// Opens a file of a repository for reading; anything but a regular file (a pipe would block for ever) is refused.
 pub(crate) fn open_regular(path: &Path) -> Result<Option<File>, Error> {
     let shown = path.display().to_string();
+    let refused = || Error::damaged(&shown, "is not a regular file");
+    // Merely opening a device may do something: a link of a hostile stick may lead to the watchdog.
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        return Err(refused());
+    }
     let opened = OpenOptions::new()
         .read(true)
         .custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32)
@@ -55,7 +60,7 @@ pub(crate) fn open_regular(path: &Path) -> Result<Option<File>, Error> {
         .metadata()
         .map_err(|error| Error::unreachable(&shown, error))?;
     if !metadata.is_file() {
-        return Err(Error::damaged(shown, "is not a regular file"));
+        return Err(refused());
     }
     Ok(Some(file))
 }
