@@ -93,6 +93,7 @@ impl Engine {
     /// # Errors
     /// `configuration`, `system`: it is not usable, or another engine works on it.
     pub fn open(installation: Installation, options: Options) -> Result<Arc<Engine>, Problem> {
+        installation.whole()?;
         let lock = lock(&installation)?;
         let settings = settings::Store::open(&installation)?;
         let hub = Hub::open(&installation.journal(), options.observer)?;

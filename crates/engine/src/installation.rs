@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use semver::Version;
@@ -198,6 +199,11 @@ pub struct Service {
     pub user: Option<String>,
     /// The group, if it is not to be the user's own.
     pub group: Option<String>,
+    /// A file of more such variables, `NAME = "value"`, that only the engine need read: centre and front read this file, too.
+    pub secrets: Option<PathBuf>,
+    /// Whether that file is closed to this process.
+    #[serde(skip)]
+    pub lacks_secrets: bool,
     /// Environment of the application and its migrations, secrets included. Nothing else of the engine's own is passed on
     /// but `PATH`, `HOME`, `LANG` and `TZ`.
     #[serde(default)]
@@ -216,6 +222,36 @@ pub enum ServiceDriver {
 }
 
 impl Service {
+    /// Adds the variables of the file with secrets. The roles that have no business with them go without.
+    fn read_secrets(&mut self) -> Result<(), String> {
+        let Some(path) = &self.secrets else {
+            return Ok(());
+        };
+        let wrong = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                self.lacks_secrets = true;
+                return Ok(());
+            }
+            Err(error) => return Err(wrong(&error)),
+        };
+        let mode = std::fs::metadata(path)
+            .map_err(|error| wrong(&error))?
+            .mode();
+        if mode & 0o007 != 0 {
+            return Err(wrong(&"it is open to everybody: chmod 600"));
+        }
+        // Not what the parser says, which may quote a secret.
+        let more: BTreeMap<String, String> = toml::from_str(&text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+            wrong(&format!("line {line} is not NAME = \"value\""))
+        })?;
+        self.env.extend(more);
+        Ok(())
+    }
+
     /// What is wrong with it, if anything is.
     fn wrong(&self) -> Option<&'static str> {
         let unit = self.unit.as_deref().unwrap_or("a.service");
@@ -296,6 +332,7 @@ impl Installation {
             return Err(wrong(detail.to_owned()));
         }
         installation.make_paths_absolute();
+        installation.service.read_secrets().map_err(wrong)?;
         match installation
             .data
             .directories
@@ -307,6 +344,16 @@ impl Installation {
                 directory.display()
             ))),
             None => Ok(installation),
+        }
+    }
+
+    /// Refuses an installation whose secrets this process may not read: the application would miss them.
+    pub(crate) fn whole(&self) -> Result<(), Problem> {
+        match (&self.service.secrets, self.service.lacks_secrets) {
+            (Some(path), true) => Err(Problem::new(problem::CONFIGURATION)
+                .arg("path", path.display())
+                .detail("the engine may not read it")),
+            _ => Ok(()),
         }
     }
 
@@ -347,6 +394,7 @@ impl Installation {
         for directory in &mut self.data.directories {
             *directory = base.join(&*directory);
         }
+        self.service.secrets = self.service.secrets.take().map(|path| base.join(path));
     }
 
     /// How long something may take that a release gives so many seconds. On a clone, which has the lowest priority of the

@@ -10,7 +10,7 @@ use semver::Version;
 use crate::account;
 use crate::api::Problem;
 use crate::application;
-use crate::database;
+use crate::database::{self, Database};
 use crate::durable;
 use crate::installation::Installation;
 use crate::problem;
@@ -29,6 +29,7 @@ pub fn install(
     version: Option<Version>,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Version, Problem> {
+    installation.whole()?;
     if let Some(installed) = application::installed(installation)? {
         return Err(Problem::new(problem::BAD_REQUEST)
             .detail(format!("version {installed} is installed already")));
@@ -53,14 +54,19 @@ pub fn install(
     let release = choose(&releases, installation, version)?;
     let version = release.description().version.clone();
     releases.download(&release, progress, &AtomicBool::new(false))?;
-    for directory in &installation.data.directories {
+    let database = database::open(installation);
+    let files = database.files();
+    let of_database = files.iter().filter_map(|file| file.parent());
+    let of_data = installation.data.directories.iter().map(AsRef::as_ref);
+    for directory in of_data.chain(of_database) {
         if !directory.exists() {
             durable::create_dir_all(directory)
                 .and_then(|()| account::give(&installation.service, directory))
                 .map_err(system(directory))?;
         }
     }
-    make_database(installation, &release)?;
+    account::check(installation, database.as_ref())?;
+    make_database(installation, database.as_ref(), &release)?;
     let target = Path::new("versions").join(version.to_string());
     durable::symlink_swap(&installation.current(), &target)
         .map_err(system(&installation.current()))?;
@@ -101,10 +107,12 @@ fn choose(
     }
 }
 
-fn make_database(installation: &Installation, release: &VerifiedRelease) -> Result<(), Problem> {
+fn make_database(
+    installation: &Installation,
+    database: &dyn Database,
+    release: &VerifiedRelease,
+) -> Result<(), Problem> {
     let description = release.description();
-    let database = database::open(installation);
-    account::check(installation, database.as_ref())?;
     let (DatabaseChange::Migrate, Some(words)) =
         (description.database, &description.server.migrate)
     else {
@@ -117,13 +125,7 @@ fn make_database(installation: &Installation, release: &VerifiedRelease) -> Resu
             .arg("status", status)
             .detail(detail)
     };
-    let words = command(
-        installation,
-        database.as_ref(),
-        words,
-        &description.version,
-        0,
-    );
+    let words = command(installation, database, words, &description.version, 0);
     let (program, arguments) = words
         .split_first()
         .ok_or_else(|| failed(String::new(), "no command".to_owned()))?;
@@ -131,7 +133,7 @@ fn make_database(installation: &Installation, release: &VerifiedRelease) -> Resu
     migration
         .args(arguments)
         .env_clear()
-        .envs(environment(installation, database.as_ref(), description, 0))
+        .envs(environment(installation, database, description, 0))
         .current_dir(installation.tree(&description.version));
     let output = account::output(&installation.service, &mut migration)
         .map_err(|error| failed(String::new(), format!("{program}: {error}")))?;

@@ -1,4 +1,5 @@
-//! A systemd of its own for a test: process 1 of new namespaces, with the machine's files, a /run of its own and a message bus;
+//! A systemd of its own for a test: process 1 of new namespaces, with the machine's files, a /run of its own, a copy of /etc
+//! that may be changed, and a message bus;
 //! gone with the test, or with the process that made it if that is killed.
 
 use std::io::{BufRead, BufReader};
@@ -42,6 +43,7 @@ W=$1
 umount -R /sys/fs/cgroup 2>/dev/null || true
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount --bind "$W/run" /run
+mount --bind "$W/etc" /etc
 export container=test SYSTEMD_GENERATOR_PATH="$W/none" SYSTEMD_ENVIRONMENT_GENERATOR_PATH="$W/none"
 export SYSTEMD_UNIT_PATH="/run/systemd/transient:/run/systemd/system:$W/units"
 exec "$2" --system --unit=default.target --log-target=console --log-level=info --show-status=no
@@ -225,6 +227,11 @@ fn prepare(directory: &Path) -> Result<()> {
     for name in ["run", "units", "groups", "none"] {
         std::fs::create_dir(directory.join(name))?;
     }
+    let copied = Command::new("cp")
+        .args(["-a", "/etc"])
+        .arg(directory.join("etc"))
+        .status()?;
+    ensure!(copied.success(), "/etc cannot be copied");
     let units = directory.join("units");
     for target in TARGETS {
         let unit = "[Unit]\nDefaultDependencies=no\n";
