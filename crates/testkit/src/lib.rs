@@ -5,6 +5,7 @@ pub mod browser;
 pub mod cases;
 pub mod fingerprint;
 pub mod load;
+pub mod mariadb;
 pub mod postgres;
 pub mod sink;
 pub mod systemd;

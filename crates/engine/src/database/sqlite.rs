@@ -17,7 +17,7 @@ use std::sync::PoisonError;
 use std::time::SystemTime;
 
 use crate::api::{Problem, RungFacts, TableChange};
-use crate::database::Database;
+use crate::database::{Database, Spare};
 use crate::durable::{self, Means};
 use crate::problem;
 use crate::step::chain;
@@ -302,6 +302,10 @@ impl Database for Sqlite {
         let place = serde_json::to_vec(&file).map_err(|error| failed(error.into()))?;
         durable::write(&to.join(COMPLETE), &place, 0o600).map_err(failed)?;
         Ok(format!("{} {} bytes", word(means), self.size()))
+    }
+
+    fn spare(&self, _kept: &Path, _to: &Path, _go_on: &dyn Fn() -> bool) -> Result<Spare, Problem> {
+        Ok(Spare::OnlyRead)
     }
 
     fn restore(&self, from: &Path) -> Result<(), Problem> {

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use anyhow::{Result, bail, ensure};
 use obnova_engine::database::Database;
 use obnova_testkit::postgres::Postgres;
+use obnova_testkit::volume::Kind;
 
-use crate::{Case, failed, postgres, sqlite};
+use crate::{Case, failed, mariadb, postgres, sqlite};
 
 /// A database with something in it, and its driver.
 pub trait Subject {
@@ -31,6 +32,18 @@ type Make = fn(&Postgres) -> Result<Box<dyn Subject + '_>>;
 const SUBJECTS: &[(&str, Make)] = &[
     ("sqlite", |_| Ok(Box::new(sqlite::Sqlite::new()?))),
     ("sqlite on xfs", |_| Ok(Box::new(sqlite::Sqlite::on_xfs()?))),
+    ("mariadb dump", |_| {
+        Ok(Box::new(mariadb::Server::dumped("crm")?))
+    }),
+    ("mariadb dump of an odd name", |_| {
+        Ok(Box::new(mariadb::Server::dumped(mariadb::ODD_NAME)?))
+    }),
+    ("mariadb file_system on xfs", |_| {
+        Ok(Box::new(mariadb::Server::cloned(Kind::Xfs)?))
+    }),
+    ("mariadb file_system on btrfs", |_| {
+        Ok(Box::new(mariadb::Server::cloned(Kind::Btrfs)?))
+    }),
     ("postgres copy", |server| subject(server, "crm", "copy")),
     ("postgres dump", |server| subject(server, "crm", "dump")),
     ("postgres copy of an odd name", |server| {
@@ -62,6 +75,15 @@ const CASES: &[(&str, Check)] = &[
     ),
 ];
 
+/// What rehearsals, the doctor and the way back after a finished update ask of a driver.
+const ASKED: &[(&str, Check)] = &[
+    ("a copy in use is alike and apart", a_copy_in_use),
+    ("the fingerprint tells a migration", the_fingerprint_tells),
+    ("one rung is chosen, and measured", one_rung_is_chosen),
+    ("what was written is told", what_was_written),
+    ("an export holds something", an_export),
+];
+
 fn subject<'a>(server: &'a Postgres, name: &str, rung: &str) -> Result<Box<dyn Subject + 'a>> {
     Ok(Box::new(postgres::Server::new(server, name, rung)?))
 }
@@ -70,7 +92,7 @@ fn subject<'a>(server: &'a Postgres, name: &str, rung: &str) -> Result<Box<dyn S
 pub fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
     for (subject, make) in SUBJECTS {
-        for (case, run) in CASES {
+        for (case, run) in CASES.iter().chain(ASKED) {
             let case: Case = (
                 format!("{subject}: {case}"),
                 Box::new(move |server| run(make(server)?.as_ref())),
@@ -176,6 +198,92 @@ fn forgotten(subject: &dyn Subject, expected: &str) -> Result<()> {
     let left = subject.left_over()?;
     ensure!(left.is_empty(), "left over: {left}");
     same(expected, &subject.now()?)
+}
+
+fn a_copy_in_use(subject: &dyn Subject) -> Result<()> {
+    let driver = subject.driver()?;
+    let print = driver.fingerprint().map_err(failed)?;
+    let directory = tempfile::tempdir()?;
+    let to = directory.path().join("snapshot");
+    driver.snapshot(&to, &|| true).map_err(failed)?;
+    let staged = driver.stage(&to, &|| true).map_err(failed)?;
+    same(&print, &staged.fingerprint().map_err(failed)?)?;
+    staged.check().map_err(failed)?;
+    ensure!(staged.url() != driver.url(), "{}", staged.url());
+    let protected = directory.path().join("7/database");
+    staged.protect(&protected, &|| true).map_err(failed)?;
+    subject.migrate()?;
+    same(&print, &staged.fingerprint().map_err(failed)?)?;
+    staged.restore(&protected).map_err(failed)?;
+    same(&print, &staged.fingerprint().map_err(failed)?)?;
+    staged.forget(&protected).map_err(failed)?;
+    // The original has only been looked at.
+    ensure!(
+        print != driver.fingerprint().map_err(failed)?,
+        "the original was returned"
+    );
+    Ok(())
+}
+
+fn the_fingerprint_tells(subject: &dyn Subject) -> Result<()> {
+    let driver = subject.driver()?;
+    let before = driver.fingerprint().map_err(failed)?;
+    protect(subject)?;
+    same(&before, &driver.fingerprint().map_err(failed)?)?;
+    subject.migrate()?;
+    let after = driver.fingerprint().map_err(failed)?;
+    ensure!(before != after, "the migration does not show");
+    restore(subject)?;
+    same(&before, &driver.fingerprint().map_err(failed)?)
+}
+
+fn one_rung_is_chosen(subject: &dyn Subject) -> Result<()> {
+    let driver = subject.driver()?;
+    let before = subject.now()?;
+    let rungs = driver.rungs(true);
+    let chosen: Vec<_> = rungs.iter().filter(|rung| rung.chosen).collect();
+    ensure!(
+        chosen.len() == 1 && chosen[0].why_not.is_none() && chosen[0].protect_ms.is_some(),
+        "{rungs:?}"
+    );
+    for rung in rungs.iter().filter(|rung| rung.protect_ms.is_some()) {
+        ensure!(rung.measured.is_some(), "{rung:?}");
+    }
+    ensure!(!driver.rights().is_empty(), "nothing about rights");
+    let left = subject.left_over()?;
+    ensure!(left.is_empty(), "left over: {left}");
+    same(&before, &subject.now()?)
+}
+
+fn what_was_written(subject: &dyn Subject) -> Result<()> {
+    let driver = subject.driver()?;
+    let counters = driver.counters().map_err(failed)?;
+    if let Some(changes) = driver.written_since(&counters).map_err(failed)? {
+        let is_none = |number: Option<u64>| number.is_none_or(|number| number == 0);
+        for change in changes {
+            ensure!(
+                is_none(change.inserted) && is_none(change.updated) && is_none(change.deleted),
+                "nobody wrote: {change:?}"
+            );
+        }
+    }
+    subject.migrate()?;
+    let told = driver.written_since(&counters).map_err(failed)?;
+    ensure!(told.is_none_or(|told| !told.is_empty()), "nothing is told");
+    let strange = serde_json::json!("from another driver");
+    driver.written_since(&strange).map_err(failed)?;
+    Ok(())
+}
+
+fn an_export(subject: &dyn Subject) -> Result<()> {
+    let before = subject.now()?;
+    let directory = tempfile::tempdir()?;
+    let to = directory.path().join("export");
+    let driver = subject.driver()?;
+    driver.export(&to, &|| true).map_err(failed)?;
+    let files = std::fs::read_dir(&to)?.count();
+    ensure!(files > 0, "an empty directory");
+    same(&before, &subject.now()?)
 }
 
 pub fn protect(subject: &dyn Subject) -> Result<String> {

@@ -3,6 +3,7 @@
 //! Run all: `cargo test -p obnova-engine --test database`; some: add `-- part-of-a-name`.
 
 mod contract;
+mod mariadb;
 mod postgres;
 mod sqlite;
 
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let cases: Vec<Case> = contract::cases()
         .into_iter()
         .chain(sqlite::cases())
+        .chain(mariadb::cases())
         .chain(postgres::cases())
         .collect();
     if arguments.iter().any(|argument| argument == "--list") {
