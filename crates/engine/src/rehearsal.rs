@@ -17,6 +17,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::api::RungFacts;
 use crate::durable;
 use crate::installation::Installation;
 
@@ -77,6 +78,11 @@ pub(crate) fn step_names() -> Vec<&'static str> {
         .chain(update)
         .chain([WAY_BACK, COMPARE])
         .collect()
+}
+
+/// The way in which a database is protected.
+pub(crate) fn chosen(rungs: Vec<RungFacts>) -> Option<RungFacts> {
+    rungs.into_iter().find(|rung| rung.chosen)
 }
 
 /// Where a rehearsal lies.

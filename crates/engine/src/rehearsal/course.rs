@@ -159,8 +159,9 @@ fn way_back(
         undo(cx, *step).map_err(|problem| said(WAY_BACK, problem))?;
         let took = milliseconds(began);
         took_ms += took;
-        speaker.say(&Word::Note {
-            text: format!("{} undone in {took} ms", step.name()),
+        speaker.say(&Word::Undone {
+            step: step.name().to_owned(),
+            took_ms: took,
         });
     }
     speaker.say(&Word::Finished {

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::api::{Forecast, ForecastTraffic, Settings};
-use crate::rehearsal::WAY_BACK;
+use crate::api::{Forecast, ForecastTraffic, RungFacts, Settings};
 use crate::settings;
 use crate::state::{Direction, History};
 
@@ -21,10 +20,27 @@ const WIDEST: (f64, f64) = (0.1, 10.0);
 pub(crate) struct Measured {
     /// Milliseconds by step.
     pub(crate) took_ms: BTreeMap<String, u64>,
+    /// Milliseconds of undoing, by step.
+    pub(crate) undone_ms: BTreeMap<String, u64>,
+    /// How the clone's database was protected.
+    pub(crate) rung: Option<String>,
     /// Bytes of database and data files that were copied.
     pub(crate) data_bytes: u64,
     /// Bytes by which the migration made them grow.
     pub(crate) grown_bytes: u64,
+}
+
+impl Measured {
+    /// Takes the figures of the way in which the original is protected, where that is another one than the clone's.
+    pub(crate) fn protected_by(&mut self, original: &RungFacts) {
+        let step = "protect_database".to_owned();
+        if let Some(protect_ms) = original.protect_ms {
+            self.took_ms.insert(step.clone(), protect_ms);
+        }
+        if let Some(restore_ms) = original.restore_ms {
+            self.undone_ms.insert(step, restore_ms);
+        }
+    }
 }
 
 /// What the update will take. `needed` are the bytes that an update needs at most, but for what its migration adds.
@@ -42,7 +58,7 @@ pub(crate) fn foretell(
         blackout_ms,
         blackout_min_ms: times(blackout_ms, least),
         blackout_max_ms,
-        way_back_ms: took(&WAY_BACK),
+        way_back_ms: measured.undone_ms.values().sum(),
         disk_bytes: needed + measured.grown_bytes,
         traffic: match blackout_max_ms <= settings.hold.seconds.saturating_mul(1000) {
             true => ForecastTraffic::Hold,
@@ -106,9 +122,13 @@ mod tests {
 
     fn measured(migrate_ms: u64) -> Measured {
         let steps = [("stop", 100), ("migrate", migrate_ms), ("verify", 200)];
-        let all = steps.into_iter().chain([(WAY_BACK, 900), ("clone", 5000)]);
+        let all = steps
+            .into_iter()
+            .chain([("way_back", 900), ("clone", 5000)]);
         Measured {
             took_ms: all.map(|(step, ms)| (step.to_owned(), ms)).collect(),
+            undone_ms: [("stop".to_owned(), 900)].into(),
+            rung: Some("copy".to_owned()),
             data_bytes: 10,
             grown_bytes: 7,
         }
@@ -155,6 +175,24 @@ mod tests {
         assert_eq!((forecast.way_back_ms, forecast.disk_bytes), (900, 107));
         assert_eq!(forecast.traffic, ForecastTraffic::Hold);
         assert_eq!(forecast.deadline_s, 60);
+    }
+
+    #[test]
+    fn a_better_way_to_protect_the_original_counts() {
+        let mut measured = measured(700);
+        let steps = &mut measured.took_ms;
+        steps.insert("protect_database".to_owned(), 20_000);
+        measured.protected_by(&RungFacts {
+            rung: "file_system".to_owned(),
+            why_not: None,
+            chosen: true,
+            protect_ms: Some(800),
+            restore_ms: Some(1_000),
+            disk_bytes: None,
+            measured: None,
+        });
+        let forecast = foretell(&measured, &settings(), &History::default(), 0);
+        assert_eq!((forecast.blackout_ms, forecast.way_back_ms), (1_800, 1_900));
     }
 
     #[test]

@@ -56,7 +56,7 @@ impl Store {
             .find(|at| text.is_char_boundary(*at))
             .unwrap_or(0);
         let log = self.path(&rehearsal.version, "log");
-        durable::write(&log, text[start..].as_bytes(), 0o600)?;
+        durable::write(&log, &text.as_bytes()[start..], 0o600)?;
         let bytes = serde_json::to_vec_pretty(rehearsal)?;
         durable::write(&self.path(&rehearsal.version, "json"), &bytes, 0o600)
     }

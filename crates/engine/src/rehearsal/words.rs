@@ -83,6 +83,18 @@ pub(crate) enum Word {
         /// Why.
         problem: Problem,
     },
+    /// A step has been undone, which is part of the way back.
+    Undone {
+        /// Its name.
+        step: String,
+        /// Milliseconds.
+        took_ms: u64,
+    },
+    /// How the clone's database is protected; not always as the original's can be.
+    Rung {
+        /// Its name.
+        rung: String,
+    },
     /// Something for the log.
     Note {
         /// Technical English.
@@ -116,6 +128,8 @@ impl Word {
             }),
             Word::Data { bytes } => Some(format!("database and data files: {bytes} bytes")),
             Word::Grown { bytes } => Some(format!("grown by {bytes} bytes")),
+            Word::Undone { step, took_ms } => Some(format!("{step} undone in {took_ms} ms")),
+            Word::Rung { rung } => Some(format!("the clone's database is protected by {rung}")),
             Word::Note { text } => Some(text.clone()),
             Word::Started { step } => Some(format!("{step} begins")),
             Word::Progress { .. } => None,

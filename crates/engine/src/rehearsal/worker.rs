@@ -22,7 +22,7 @@ use crate::installation::{Installation, ServiceDriver};
 use crate::launch::{Record, Start};
 use crate::rehearsal::course::{self, End, milliseconds};
 use crate::rehearsal::words::{Speaker, Task, Word};
-use crate::rehearsal::{CLONE, Place, isolation};
+use crate::rehearsal::{self, CLONE, Place, isolation};
 use crate::releases::Releases;
 use crate::service::{self, Service};
 use crate::step::{Context, command, environment};
@@ -400,6 +400,9 @@ impl Work {
             took_ms: milliseconds(began),
             detail: Some(database.describe()),
         });
+        if let Some(rung) = rehearsal::chosen(database.rungs(false)) {
+            self.speaker.say(&Word::Rung { rung: rung.rung });
+        }
         let end = match self.course(&clone, database.as_ref(), service.as_ref()) {
             Ok(end) => end,
             Err(problem) => (RehearsalOutcome::NotMade, Some(problem)),

@@ -290,6 +290,10 @@ impl Engine {
             Word::Data { bytes } => account.measured.data_bytes = bytes,
             Word::Grown { bytes } => account.measured.grown_bytes = bytes,
             Word::Note { .. } => {}
+            Word::Rung { rung } => account.measured.rung = Some(rung),
+            Word::Undone { step, took_ms } => {
+                account.measured.undone_ms.insert(step, took_ms);
+            }
             Word::Started { step } => {
                 account.step_began = Instant::now();
                 self.set_step(&step, StepStatus::Running, None);
@@ -329,11 +333,11 @@ impl Engine {
     }
 
     /// Writes the result, unless it was broken off and an earlier one counts.
-    fn conclude(&self, wish: &Wish, began: Timestamp, account: Account) {
+    fn conclude(&self, wish: &Wish, began: Timestamp, mut account: Account) {
         let Ok(from) = self.installed() else { return };
         let steps = self.rehearsals.rehearsing().map(|it| it.steps);
         let outcome = account.outcome.unwrap_or(RehearsalOutcome::NotMade);
-        let problem = account.problem;
+        let problem = account.problem.take();
         tracing::info!(version = %wish.version, ?outcome, ?problem, "the rehearsal has ended");
         let is_broken_off = problem
             .as_ref()
@@ -346,8 +350,10 @@ impl Engine {
             self.rehearsals.store.forget(&wish.version);
             return;
         }
-        let forecast = (outcome == RehearsalOutcome::Passed)
-            .then(|| self.foretell(wish, &from, &account.measured));
+        let forecast = (outcome == RehearsalOutcome::Passed).then(|| {
+            self.mind_rung(&mut account.measured);
+            self.foretell(wish, &from, &account.measured)
+        });
         let rehearsal = Rehearsal {
             version: wish.version.clone(),
             from: from.clone(),
@@ -367,6 +373,18 @@ impl Engine {
         }
         self.forget_data_bytes();
         self.rehearsals.store.forget_before(&from);
+    }
+
+    /// The clone lies on a server of its own, and so may be protected in another way than the original, which is then timed.
+    fn mind_rung(&self, measured: &mut Measured) {
+        let original = rehearsal::chosen(self.database.rungs(false));
+        if original.is_none_or(|original| Some(original.rung) == measured.rung) {
+            return;
+        }
+        if let Some(timed) = rehearsal::chosen(self.database.rungs(true)) {
+            tracing::info!(rung = timed.rung, of_clone = measured.rung, "timed apart");
+            measured.protected_by(&timed);
+        }
     }
 
     fn foretell(&self, wish: &Wish, from: &Version, measured: &Measured) -> Forecast {
