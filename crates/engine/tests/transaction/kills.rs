@@ -9,6 +9,7 @@ use obnova_engine::Moment;
 
 use crate::Case;
 use crate::fixture::{Deed, Try};
+use crate::reverts::{Updated, updated};
 
 /// The cases.
 pub const CASES: &[Case] = &[
@@ -23,6 +24,10 @@ pub const CASES: &[Case] = &[
     (
         "cut_off_from_power_at_every_record_of_the_undoing_it_ends_old",
         power_cut,
+    ),
+    (
+        "killed_at_every_record_of_a_way_back_it_ends_before_or_after_it",
+        way_back,
     ),
 ];
 
@@ -68,8 +73,21 @@ fn power_cut() -> Result<String> {
     Ok(format!("{} ended old", ends.old))
 }
 
-/// Tries every moment, a few at a time: most of a try is waiting.
+fn way_back() -> Result<String> {
+    let ends = every(1, &one_way_back)?;
+    ensure!(
+        ends.old > 20 && ends.new >= 6,
+        "{ends:?}: too few moments were tried for this to mean anything"
+    );
+    Ok(format!("{} ended before, {} after it", ends.old, ends.new))
+}
+
 fn every_record(version: &str, first: u64, deed: Deed) -> Result<Ends> {
+    every(first, &|moment| one(version, moment, deed))
+}
+
+/// Tries every moment, a few at a time: most of a try is waiting.
+fn every(first: u64, one: &(dyn Fn(Moment) -> Result<Option<bool>> + Sync)) -> Result<Ends> {
     let ends = Mutex::new(Ends::default());
     let next = AtomicU64::new(0);
     let last = AtomicU64::new(u64::MAX);
@@ -86,8 +104,7 @@ fn every_record(version: &str, first: u64, deed: Deed) -> Result<Ends> {
                 } else {
                     Moment::After(record)
                 };
-                let end =
-                    one(version, moment, deed).with_context(|| format!("killed {moment:?}"))?;
+                let end = one(moment).with_context(|| format!("killed {moment:?}"))?;
                 let mut ends = ends.lock().unwrap_or_else(PoisonError::into_inner);
                 match end {
                     Some(true) => ends.new += 1,
@@ -144,4 +161,37 @@ fn one(version: &str, moment: Moment, deed: Deed) -> Result<Option<bool>> {
     it.write("after")?;
     it.end()?;
     Ok(Some(is_new))
+}
+
+/// The same for going back from 1.1.0; records are counted from where that begins.
+fn one_way_back(moment: Moment) -> Result<Option<bool>> {
+    let Updated { mut it, old, new } = updated()?;
+    let last = it.state()?.last_event;
+    it.kill_engine()?;
+    let moment = match moment {
+        Moment::Before(record) => Moment::Before(last + record),
+        Moment::After(record) => Moment::After(last + record),
+    };
+    it.start(Some(moment))?;
+    it.settled()?;
+    it.ask_back(1)?;
+    if !it.killed()? {
+        it.end()?;
+        return Ok(None);
+    }
+    it.start(None)?;
+    let is_back = it.settled()?.installed.to_string() == "1.0.0";
+    if is_back {
+        old.expect_same(&it.now()?)?;
+    } else {
+        new.expect_same(&it.now()?)?;
+        let plan = it.revert_plan()?;
+        ensure!(
+            plan.update == 1 && plan.obstacles.is_empty(),
+            "the copy is no good any more: {plan:?}"
+        );
+    }
+    it.write("after")?;
+    it.end()?;
+    Ok(Some(is_back))
 }
