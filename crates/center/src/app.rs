@@ -18,8 +18,8 @@ use tower_http::compression::CompressionLayer;
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::pages::{
-    audit, groups, history, imports, install, live, notifications, preferences, report, settings,
-    setup, sign_in, updates, user, users, welcome,
+    audit, copies, groups, history, imports, install, live, notifications, preferences, rehearsal,
+    report, revert, settings, setup, sign_in, updates, user, users, welcome,
 };
 use crate::run::{Error, Options};
 use crate::store::Store;
@@ -41,12 +41,25 @@ pub fn router(centre: Centre) -> Router {
             "/updates/install",
             get(install::confirm).post(install::start),
         )
+        .route("/updates/rehearsal", post(rehearsal::start))
+        .route("/updates/rehearsal/cancel", post(rehearsal::cancel))
+        .route("/updates/rehearsal/{version}", get(rehearsal::show))
         .route("/updates/live", get(live::stream))
         .route("/updates/report/{update}", get(report::show))
         .route("/updates/report/{update}/download", get(report::download))
         .route("/updates/report/{update}/send", post(report::send))
         .route("/history", get(history::list))
         .route("/history/{update}", get(history::show))
+        .route("/history/copies", get(copies::list))
+        .route(
+            "/history/copies/{update}/delete",
+            get(copies::confirm).post(copies::delete),
+        )
+        .route(
+            "/history/{update}/revert",
+            get(revert::show).post(revert::start),
+        )
+        .route("/history/{update}/revert/export", post(revert::export))
         .route("/users", get(users::list).post(user::add))
         .route("/users/new", get(user::new))
         .route("/users/import", get(imports::show).post(imports::upload))

@@ -14,6 +14,7 @@ use crate::store::Store;
 pub(crate) mod deliver_mail;
 mod expire_sessions;
 pub(crate) mod follow_engine;
+mod follow_rehearsals;
 pub mod import_users;
 
 pub use import_users as import;
@@ -44,6 +45,11 @@ pub fn spawn(store: Store, engine: Client, ended: Ended) -> Jobs {
     let delivery = deliver_mail::Options::default();
     let mut jobs = JoinSet::new();
     jobs.spawn(follow_engine::run(
+        store.clone(),
+        engine.clone(),
+        ended.clone(),
+    ));
+    jobs.spawn(follow_rehearsals::run(
         store.clone(),
         engine.clone(),
         ended.clone(),

@@ -9,6 +9,7 @@ mod connections;
 mod error;
 mod explain;
 mod first_run;
+mod forecast;
 mod form;
 mod format;
 mod headers;

@@ -16,6 +16,7 @@ use crate::store::users::{User, parse_email};
 use crate::store::{Store, StoreError};
 
 pub(crate) mod announce;
+pub(crate) mod rehearsal_failed_group;
 mod report_to_support;
 mod test_mail;
 mod update_completed_everyone;
@@ -47,16 +48,23 @@ pub enum MailError {
 
 /// The words of one mail: its texts with its values in them.
 struct Words {
+    kind: &'static str,
     text: &'static Text,
     values: Vec<(&'static str, String)>,
 }
 
 impl Words {
-    fn new(language: Lang, values: Vec<(&'static str, String)>) -> Words {
+    fn new(kind: &'static str, language: Lang, values: Vec<(&'static str, String)>) -> Words {
         Words {
+            kind,
             text: Text::of(language),
             values,
         }
+    }
+
+    /// The mail's own text of this name: `mail-<kind>-<name>`.
+    fn own(&self, name: &str) -> String {
+        self.get(&format!("mail-{}-{name}", self.kind.replace('_', "-")))
     }
 
     /// The text of this key.
@@ -85,11 +93,11 @@ fn one_line(text: &str) -> String {
 }
 
 /// A letter of these parts.
-fn letter(kind: &'static str, words: &Words, subject: &str, text: String, html: String) -> Letter {
+fn letter(words: &Words, text: String, html: String) -> Letter {
     Letter {
-        kind,
+        kind: words.kind,
         language: words.text.lang(),
-        subject: one_line(&words.get(subject)),
+        subject: one_line(&words.own("subject")),
         text: text.trim().to_owned() + "\n",
         html,
         reply_to: None,

@@ -1,6 +1,7 @@
 //! The pages, one file each beside its template of the same name.
 
 pub mod audit;
+pub mod copies;
 pub mod faults;
 pub mod groups;
 pub mod history;
@@ -11,7 +12,10 @@ pub mod notifications;
 pub mod paging;
 pub mod preferences;
 pub mod progress;
+pub mod refused;
+pub mod rehearsal;
 pub mod report;
+pub mod revert;
 pub mod settings;
 pub mod setup;
 pub mod sign_in;

@@ -3,14 +3,14 @@
 //! The event's mails, the facts remembered of it and the cursor behind it are one transaction. A state is announced once to a
 //! person: who gets the detailed mail of the groups does not get the one for everyone besides.
 
-use obnova_engine::api::{Event, EventKind, Problem, UpdateId};
+use obnova_engine::api::{Event, EventKind, Problem, Rehearsal, UpdateId, UpdateKind};
 use obnova_text::Lang;
 use semver::Version;
 
 use super::{
-    MailError, message_domain, product_or_default, update_completed_everyone,
-    update_completed_group, update_failed_group, update_started_everyone, update_started_group,
-    update_undone_everyone,
+    MailError, message_domain, product_or_default, rehearsal_failed_group,
+    update_completed_everyone, update_completed_group, update_failed_group,
+    update_started_everyone, update_started_group, update_undone_everyone,
 };
 use crate::store::events::{self, SeenUpdate};
 use crate::store::groups::ADMINISTRATOR;
@@ -39,6 +39,14 @@ impl Facts {
             ("to", self.seen.to.to_string()),
             ("target", self.seen.target.to_string()),
         ]
+    }
+
+    /// Which mail it is: about an update, or the same about a way back.
+    pub(super) fn kind(&self, update: &'static str, revert: &'static str) -> &'static str {
+        match self.seen.is_revert {
+            true => revert,
+            false => update,
+        }
     }
 
     /// The page of updates; empty when the centre's address is not known.
@@ -101,6 +109,55 @@ pub(crate) async fn announce(store: &Store, event: &Event) -> Result<u64, MailEr
     Ok(posted)
 }
 
+/// Tells the groups of a rehearsal that began by itself and failed, unless they were told of it. Returns how many people.
+///
+/// # Errors
+/// Nothing was stored; the same rehearsal can be dealt with again.
+pub(crate) async fn announce_rehearsal(
+    store: &Store,
+    rehearsal: &Rehearsal,
+) -> Result<u64, MailError> {
+    let product = product_or_default(store.product_name().await?);
+    let finished = rehearsal.finished.as_millisecond();
+    let told = format!("{} {finished}", rehearsal.version);
+    let mut write = store.begin().await?;
+    if settings::rehearsal_told(&mut write).await?.as_ref() == Some(&told) {
+        return Ok(0);
+    }
+    let settings = settings::read(&mut write).await?;
+    let mut announcement = Announcement {
+        write,
+        settings,
+        epoch: 0,
+        posted: 0,
+    };
+    let version = rehearsal.version.to_string();
+    let name: String = version
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+        .collect();
+    let topic = Topic {
+        key: format!("rehearsal:{name}:{finished}"),
+        update: None,
+    };
+    let center = announcement.center();
+    for language in Lang::ALL {
+        let letter = rehearsal_failed_group::write(&product, &center, rehearsal, language)?;
+        announcement.post_to_groups(&letter, &topic).await?;
+    }
+    let Announcement {
+        mut write, posted, ..
+    } = announcement;
+    settings::set_rehearsal_told(&mut write, &told).await?;
+    store.commit_mail(write).await?;
+    tracing::info!(
+        version,
+        mails = posted,
+        "told of a rehearsal that began by itself and failed"
+    );
+    Ok(posted)
+}
+
 impl Announcement {
     async fn deal_with(&mut self, event: &Event, product: String) -> Result<(), MailError> {
         match &event.kind {
@@ -110,10 +167,11 @@ impl Announcement {
                 then,
                 hop,
                 actor,
+                kind,
                 ..
             } => {
                 let seen = self
-                    .begin(event.update, (from, to, then), *hop, actor)
+                    .begin(event.update, (from, to, then), *hop, (actor, *kind))
                     .await?;
                 if *hop == 1 {
                     let facts = self.facts(product, seen);
@@ -159,7 +217,7 @@ impl Announcement {
         update: UpdateId,
         (from, to, then): (&Version, &Version, &[Version]),
         hop: u32,
-        actor: &str,
+        (actor, kind): (&str, UpdateKind),
     ) -> Result<SeenUpdate, MailError> {
         let before = match hop {
             0 | 1 => None,
@@ -178,6 +236,7 @@ impl Announcement {
             is_last: then.is_empty(),
             actor: actor.to_owned(),
             announced: before.as_ref().is_some_and(|before| before.announced),
+            is_revert: kind != UpdateKind::Install,
         };
         events::remember(&mut self.write, self.epoch, &seen).await?;
         Ok(seen)
@@ -198,8 +257,12 @@ impl Announcement {
         Facts {
             product,
             seen,
-            center: self.settings.public_url.trim_end_matches('/').to_owned(),
+            center: self.center(),
         }
+    }
+
+    fn center(&self) -> String {
+        self.settings.public_url.trim_end_matches('/').to_owned()
     }
 
     async fn started_group(&mut self, facts: &Facts) -> Result<(), MailError> {

@@ -31,6 +31,7 @@ pub(super) fn write(report: &Report, from: &User) -> Result<Letter, MailError> {
     let update = report.update.as_ref();
     let version = |version: Option<&semver::Version>| version.map(ToString::to_string);
     let words = &Words::new(
+        KIND,
         from.language,
         vec![
             ("product", report.product.clone()),
@@ -59,7 +60,7 @@ pub(super) fn write(report: &Report, from: &User) -> Result<Letter, MailError> {
         problem,
     }
     .render()?;
-    let mut letter = letter(KIND, words, "mail-report-to-support-subject", text, html);
+    let mut letter = letter(words, text, html);
     letter.reply_to = Some(from.email.clone());
     letter.attachments.push(Attachment {
         name: format!("{}-report.json", file_name(&report.product)),

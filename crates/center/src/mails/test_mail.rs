@@ -22,8 +22,8 @@ struct Plain<'a> {
 
 /// Writes it.
 pub(super) fn write(product: &str, language: Lang) -> askama::Result<Letter> {
-    let words = &Words::new(language, vec![("product", product.to_owned())]);
+    let words = &Words::new(KIND, language, vec![("product", product.to_owned())]);
     let html = Html { words }.render()?;
     let text = Plain { words }.render()?;
-    Ok(letter(KIND, words, "mail-test-mail-subject", text, html))
+    Ok(letter(words, text, html))
 }

@@ -1,12 +1,15 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use obnova_engine::api::{Event, EventKind, Outcome, Problem, UpdateId, UpdateSummary};
+use obnova_engine::api::{
+    Event, EventKind, Isolation, Outcome, Problem, Rehearsal, RehearsalOutcome, UpdateId,
+    UpdateKind, UpdateSummary,
+};
 use obnova_engine::problem;
 use obnova_text::Lang;
 use semver::Version;
 
-use super::announce::announce;
+use super::announce::{announce, announce_rehearsal};
 use super::*;
 use crate::store::outbox::{MailFilter, MailSummary};
 use crate::store::users::UserData;
@@ -121,6 +124,42 @@ pub(crate) fn started(from: &str, to: &str, then: &[&str], hop: u32) -> EventKin
     }
 }
 
+/// The way back from update 1.
+fn reverting(from: &str, to: &str) -> EventKind {
+    EventKind::UpdateStarted {
+        from: version(from),
+        to: version(to),
+        then: vec![],
+        hop: 1,
+        actor: "Alena <b>Nováková</b>".to_owned(),
+        kind: UpdateKind::Revert { of: 1 },
+        forecast: None,
+    }
+}
+
+/// A rehearsal that began by itself and failed.
+fn failed_rehearsal() -> Rehearsal {
+    Rehearsal {
+        version: version("1.2.0"),
+        from: version("1.1.0"),
+        started: Timestamp::now(),
+        finished: Timestamp::now(),
+        actor: "obnova".to_owned(),
+        outcome: RehearsalOutcome::Failed,
+        steps: vec![],
+        problem: Some(
+            Problem::new(problem::MIGRATION_FAILED)
+                .arg("version", "1.2.0")
+                .arg("status", "1")
+                .detail("UNIQUE constraint failed: simon@example.com"),
+        ),
+        forecast: None,
+        isolation: Isolation::Network,
+        data_bytes: 1,
+        expired: None,
+    }
+}
+
 pub(crate) fn announced() -> EventKind {
     EventKind::StepStarted {
         step: "announce".to_owned(),
@@ -158,6 +197,68 @@ async fn each_state_is_announced_once_to_each_person() {
             "update_started_group alena@example.com",
         ]
     );
+}
+
+#[tokio::test]
+async fn a_way_back_is_announced_as_one_and_not_as_an_update() {
+    let mut company = Company::found().await;
+    company.happens(2, reverting("1.1.0", "1.0.0")).await;
+    company.happens(2, announced()).await;
+    company.happens(2, completed()).await;
+    assert_eq!(
+        company.told().await,
+        [
+            "revert_completed_everyone bob@example.com",
+            "revert_completed_everyone simon@example.com",
+            "revert_completed_group alena@example.com",
+            "revert_started_everyone bob@example.com",
+            "revert_started_everyone simon@example.com",
+            "revert_started_group alena@example.com",
+        ]
+    );
+    for mail in company.mails().await {
+        let text = company.store.mail(mail.id).await.unwrap().unwrap().text;
+        for word in ["updated", "aktualiz"] {
+            assert!(
+                !text.contains(word) && !mail.subject.contains(word),
+                "{text}"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_rehearsal_that_failed_by_itself_is_told_to_the_groups_once() {
+    let company = Company::found().await;
+    let rehearsal = failed_rehearsal();
+    assert_eq!(
+        announce_rehearsal(&company.store, &rehearsal)
+            .await
+            .unwrap(),
+        1
+    );
+    assert_eq!(
+        announce_rehearsal(&company.store, &rehearsal)
+            .await
+            .unwrap(),
+        0
+    );
+    // A centre that is started again knows it too.
+    let again = Store::open(company.dir.path()).await.unwrap();
+    assert_eq!(announce_rehearsal(&again, &rehearsal).await.unwrap(), 0);
+    assert_eq!(
+        company.told().await,
+        ["rehearsal_failed_group alena@example.com"]
+    );
+    let mail = company.mails().await.remove(0);
+    let mail = company.store.mail(mail.id).await.unwrap().unwrap();
+    assert!(
+        !mail.text.contains("UNIQUE"),
+        "what the machine said is in a mail"
+    );
+    let mut next = failed_rehearsal();
+    next.finished += Duration::from_secs(60);
+    assert_eq!(announce_rehearsal(&company.store, &next).await.unwrap(), 1);
 }
 
 #[tokio::test]
@@ -320,6 +421,19 @@ async fn all_mails(public_url: &str) -> Vec<(MailSummary, String, String)> {
     company.happens(3, started("1.2.0", "1.3.0", &[], 1)).await;
     company.happens(3, announced()).await;
     company.happens(3, rolled_back()).await;
+    for update in [4, 5] {
+        company.happens(update, reverting("1.2.0", "1.1.0")).await;
+        company.happens(update, announced()).await;
+        let end = if update == 4 {
+            rolled_back()
+        } else {
+            completed()
+        };
+        company.happens(update, end).await;
+    }
+    announce_rehearsal(&company.store, &failed_rehearsal())
+        .await
+        .unwrap();
     for language in Lang::ALL {
         send_test(&company.store, "bob@example.com", language)
             .await
@@ -383,7 +497,7 @@ async fn every_mail_has_its_texts_and_no_markup_of_others() {
     for url in ["", "https://centre.example.com/"] {
         let mails = all_mails(url).await;
         let kinds: BTreeSet<&str> = mails.iter().map(|(mail, ..)| mail.kind.as_str()).collect();
-        assert_eq!(kinds.len(), 8, "{kinds:?}");
+        assert_eq!(kinds.len(), 15, "{kinds:?}");
         for (summary, text, html) in &mails {
             for part in [&summary.subject, text, html] {
                 for unresolved in ["mail-", "problem-", "{ $", "{$"] {

@@ -8,6 +8,8 @@ use super::{Words, letter};
 use crate::store::outbox::Letter;
 
 pub(super) const KIND: &str = "update_completed_everyone";
+/// The same about a way back.
+pub(super) const REVERT: &str = "revert_completed_everyone";
 
 #[derive(Template)]
 #[template(path = "mails/update_completed_everyone.html")]
@@ -25,15 +27,9 @@ struct Plain<'a> {
 
 /// Writes it.
 pub(super) fn write(facts: &Facts, language: Lang) -> askama::Result<Letter> {
-    let words = &Words::new(language, facts.values());
+    let words = &Words::new(facts.kind(KIND, REVERT), language, facts.values());
     let link = &facts.center;
     let html = Html { words, link }.render()?;
     let text = Plain { words, link }.render()?;
-    Ok(letter(
-        KIND,
-        words,
-        "mail-update-completed-everyone-subject",
-        text,
-        html,
-    ))
+    Ok(letter(words, text, html))
 }

@@ -9,6 +9,8 @@ use crate::format;
 use crate::store::outbox::Letter;
 
 pub(super) const KIND: &str = "update_completed_group";
+/// The same about a way back.
+pub(super) const REVERT: &str = "revert_completed_group";
 
 #[derive(Template)]
 #[template(path = "mails/update_completed_group.html")]
@@ -30,7 +32,7 @@ struct Plain<'a> {
 pub(super) fn write(facts: &Facts, blackout_ms: u64, language: Lang) -> askama::Result<Letter> {
     let mut values = facts.values();
     values.push(("held", format::took(blackout_ms, language)));
-    let words = &Words::new(language, values);
+    let words = &Words::new(facts.kind(KIND, REVERT), language, values);
     let link = &facts.updates_page();
     let welcome = &facts.center;
     let html = Html {
@@ -45,11 +47,5 @@ pub(super) fn write(facts: &Facts, blackout_ms: u64, language: Lang) -> askama::
         welcome,
     }
     .render()?;
-    Ok(letter(
-        KIND,
-        words,
-        "mail-update-completed-group-subject",
-        text,
-        html,
-    ))
+    Ok(letter(words, text, html))
 }

@@ -11,6 +11,8 @@ use crate::explain::{Explained, explain};
 use crate::store::outbox::Letter;
 
 pub(super) const KIND: &str = "update_failed_group";
+/// The same about a way back.
+pub(super) const REVERT: &str = "revert_failed_group";
 
 #[derive(Template)]
 #[template(path = "mails/update_failed_group.html")]
@@ -34,7 +36,7 @@ struct Plain<'a> {
 pub(super) fn write(facts: &Facts, problem: &Problem, language: Lang) -> askama::Result<Letter> {
     let mut values = facts.values();
     values.push(("code", problem.code.clone()));
-    let words = &Words::new(language, values);
+    let words = &Words::new(facts.kind(KIND, REVERT), language, values);
     let problem = &explain(words.text, problem);
     // Required stops before the one that failed stay installed.
     let is_partial = facts.seen.hop > 1;
@@ -53,11 +55,5 @@ pub(super) fn write(facts: &Facts, problem: &Problem, language: Lang) -> askama:
         link,
     }
     .render()?;
-    Ok(letter(
-        KIND,
-        words,
-        "mail-update-failed-group-subject",
-        text,
-        html,
-    ))
+    Ok(letter(words, text, html))
 }

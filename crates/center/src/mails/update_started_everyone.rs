@@ -8,6 +8,8 @@ use super::{Words, letter};
 use crate::store::outbox::Letter;
 
 pub(super) const KIND: &str = "update_started_everyone";
+/// The same about a way back.
+pub(super) const REVERT: &str = "revert_started_everyone";
 
 #[derive(Template)]
 #[template(path = "mails/update_started_everyone.html")]
@@ -23,14 +25,8 @@ struct Plain<'a> {
 
 /// Writes it.
 pub(super) fn write(facts: &Facts, language: Lang) -> askama::Result<Letter> {
-    let words = &Words::new(language, facts.values());
+    let words = &Words::new(facts.kind(KIND, REVERT), language, facts.values());
     let html = Html { words }.render()?;
     let text = Plain { words }.render()?;
-    Ok(letter(
-        KIND,
-        words,
-        "mail-update-started-everyone-subject",
-        text,
-        html,
-    ))
+    Ok(letter(words, text, html))
 }

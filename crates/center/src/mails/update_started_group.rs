@@ -8,6 +8,8 @@ use super::{Words, letter};
 use crate::store::outbox::Letter;
 
 pub(super) const KIND: &str = "update_started_group";
+/// The same about a way back.
+pub(super) const REVERT: &str = "revert_started_group";
 
 #[derive(Template)]
 #[template(path = "mails/update_started_group.html")]
@@ -25,15 +27,9 @@ struct Plain<'a> {
 
 /// Writes it.
 pub(super) fn write(facts: &Facts, language: Lang) -> askama::Result<Letter> {
-    let words = &Words::new(language, facts.values());
+    let words = &Words::new(facts.kind(KIND, REVERT), language, facts.values());
     let link = &facts.updates_page();
     let html = Html { words, link }.render()?;
     let text = Plain { words, link }.render()?;
-    Ok(letter(
-        KIND,
-        words,
-        "mail-update-started-group-subject",
-        text,
-        html,
-    ))
+    Ok(letter(words, text, html))
 }

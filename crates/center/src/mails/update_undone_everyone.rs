@@ -8,6 +8,8 @@ use super::{Words, letter};
 use crate::store::outbox::Letter;
 
 pub(super) const KIND: &str = "update_undone_everyone";
+/// The same about a way back.
+pub(super) const REVERT: &str = "revert_undone_everyone";
 
 #[derive(Template)]
 #[template(path = "mails/update_undone_everyone.html")]
@@ -25,16 +27,10 @@ struct Plain<'a> {
 
 /// Writes it.
 pub(super) fn write(facts: &Facts, language: Lang) -> askama::Result<Letter> {
-    let words = &Words::new(language, facts.values());
+    let words = &Words::new(facts.kind(KIND, REVERT), language, facts.values());
     // Required stops before the one that failed stay installed.
     let is_partial = facts.seen.hop > 1;
     let html = Html { words, is_partial }.render()?;
     let text = Plain { words, is_partial }.render()?;
-    Ok(letter(
-        KIND,
-        words,
-        "mail-update-undone-everyone-subject",
-        text,
-        html,
-    ))
+    Ok(letter(words, text, html))
 }

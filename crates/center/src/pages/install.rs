@@ -7,6 +7,7 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use obnova_engine::api::{Answer, Problem, Request};
+use obnova_engine::problem::REHEARSAL_FAILED;
 use obnova_text::Text;
 use semver::Version;
 use serde::Deserialize;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use crate::app::{Centre, unexpected};
 use crate::error::Failure;
 use crate::explain::{Explained, explain};
+use crate::forecast::Foretold;
 use crate::form::Posted;
 use crate::page::{Page, html};
 
@@ -31,6 +33,8 @@ struct Install {
     insist: bool,
     can_install: bool,
     plan: Option<PlanView>,
+    insisting: Vec<String>,
+    foretold: Option<Foretold>,
     problem: Option<Explained>,
 }
 
@@ -71,6 +75,8 @@ pub async fn confirm(
         Ok(Answer::Plan(plan)) => {
             let version = plan.then.last().unwrap_or(&plan.to).to_string();
             let can_install = plan.obstacles.is_empty() || insist;
+            let insisting = super::updates::insisting(t, &plan.obstacles);
+            let foretold = foretold(&page, &plan.to);
             let plan = PlanView {
                 from: plan.from.to_string(),
                 to: plan.to.to_string(),
@@ -94,6 +100,8 @@ pub async fn confirm(
                 insist,
                 can_install,
                 plan: Some(plan),
+                insisting,
+                foretold,
                 problem: None,
                 page,
             })
@@ -119,17 +127,19 @@ pub async fn start(
     let wanted = version
         .as_ref()
         .map_or_else(|| "newest".to_owned(), ToString::to_string);
+    let insist = posted.fields.ticked("insist");
+    let action = action(&page, insist);
     let request = Request::Install {
         version,
         actor: posted.session.name.clone(),
-        insist: posted.fields.ticked("insist"),
+        insist,
     };
     match centre.ask(&request, START_PATIENCE).await {
         Ok(Answer::Started { update }) => {
             let detail = format!("{wanted} (update {update})");
             centre
                 .store()
-                .audit(&posted.session.email, "update-started", &detail)
+                .audit(&posted.session.email, action, &detail)
                 .await?;
             Ok(Redirect::to("/updates").into_response())
         }
@@ -142,6 +152,33 @@ pub async fn start(
     }
 }
 
+/// The name in the audit log: that somebody insisted is said, and in spite of what.
+fn action(page: &Page, insist: bool) -> &'static str {
+    let offer = page.engine.as_ref().ok().and_then(|state| {
+        let check = state.check.as_ref()?;
+        check.offer.as_ref()
+    });
+    match offer {
+        Some(offer) if insist && !offer.obstacles.is_empty() => {
+            let rehearsed = |problem: &Problem| problem.code == REHEARSAL_FAILED;
+            match offer.obstacles.iter().any(rehearsed) {
+                true => "update-insisted-rehearsal",
+                false => "update-insisted",
+            }
+        }
+        _ => "update-started",
+    }
+}
+
+/// What a rehearsal of this version that counts has said.
+fn foretold(page: &Page, version: &Version) -> Option<Foretold> {
+    let state = page.engine.as_ref().ok()?;
+    let last = state.check.as_ref()?.offer.as_ref()?.rehearsal.as_ref()?;
+    let counts = last.version == *version && last.expired.is_none();
+    let forecast = last.forecast.as_ref().filter(|_| counts)?;
+    Some(Foretold::new(page.t(), forecast))
+}
+
 fn refused(page: Page, problem: &Problem) -> Result<Response, Failure> {
     let t = page.t();
     let answer = html(&Install {
@@ -150,6 +187,8 @@ fn refused(page: Page, problem: &Problem) -> Result<Response, Failure> {
         insist: false,
         can_install: false,
         plan: None,
+        insisting: Vec::new(),
+        foretold: None,
         problem: Some(explain(t, problem)),
         page,
     })?;

@@ -17,13 +17,15 @@ use tokio_stream::Stream;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::progress::Live;
+use super::rehearsal;
 use crate::app::Centre;
 use crate::page::Page;
 
 /// The picture is drawn again at least this often while an update runs: its clock goes on.
 const TICK: Duration = Duration::from_secs(1);
-/// A page that waits for an update to start is woken by its first event; this is only for an event that was missed.
-const IDLE_TICK: Duration = Duration::from_secs(15);
+/// A page that waits for an update to start is woken by its first event. Rehearsals are no events: for them it looks again
+/// this often.
+const IDLE_TICK: Duration = Duration::from_secs(3);
 /// A picture is drawn at most this often, however fast a download counts.
 const GAP: Duration = Duration::from_millis(200);
 /// A stream ends after this long and the browser opens another, so that an ended session is noticed.
@@ -35,9 +37,12 @@ const BETWEEN_STOPS: Duration = Duration::from_secs(10);
 #[derive(Deserialize)]
 pub struct Shown {
     update: Option<u64>,
+    /// The page shows a rehearsal that runs.
+    rehearsing: Option<String>,
 }
 
-/// `GET /updates/live`: events `progress` (HTML), `status` (a sentence) and `changed` (fetch the page again).
+/// `GET /updates/live`: events `progress` and `rehearsal` (HTML), `status` (a sentence), `turned` (a rehearsal has begun or
+/// ended: fetch the offer again) and `changed` (fetch the page again).
 pub async fn stream(
     page: Page,
     State(centre): State<Centre>,
@@ -48,6 +53,7 @@ pub async fn stream(
         centre,
         lang: page.lang,
         shown: shown.update,
+        rehearsing: shown.rehearsing.is_some(),
         sender,
         last: Sent::default(),
     };
@@ -67,6 +73,8 @@ struct Follower {
     centre: Centre,
     lang: Lang,
     shown: Option<u64>,
+    /// Whether the page shows a rehearsal that runs.
+    rehearsing: bool,
     sender: Sender<Result<Event, Infallible>>,
     last: Sent,
 }
@@ -114,7 +122,7 @@ impl Follower {
             }
             let drawn = Instant::now();
             let tick = match (&events, self.shown) {
-                (Some(_), None) => IDLE_TICK,
+                (Some(_), None) if !self.rehearsing => IDLE_TICK,
                 _ => TICK,
             };
             tokio::select! {
@@ -129,7 +137,7 @@ impl Follower {
 
     async fn draw(&mut self, state: &api::State, idle_since: &mut Option<Instant>) -> Next {
         match (&state.phase, self.shown) {
-            (Phase::Idle, None) => Next::More,
+            (Phase::Idle, None) => self.rehearsal(state).await,
             (_, None) => self.changed().await,
             (Phase::Idle, Some(_)) => {
                 let since = *idle_since.get_or_insert_with(Instant::now);
@@ -158,7 +166,30 @@ impl Follower {
                 return Next::Done;
             }
         }
-        self.picture(picture).await
+        self.picture("progress", picture).await
+    }
+
+    /// A page without an update: a rehearsal begins, goes on or ends.
+    async fn rehearsal(&mut self, state: &api::State) -> Next {
+        if self.rehearsing != state.rehearsing.is_some() {
+            self.rehearsing = state.rehearsing.is_some();
+            return self.send("turned", "now").await;
+        }
+        let Some(running) = &state.rehearsing else {
+            return Next::More;
+        };
+        let t = Text::of(self.lang);
+        let said = rehearsal::step_said(t, running);
+        if said != self.last.said {
+            self.last.said.clone_from(&said);
+            if let Next::Done = self.send("status", &said).await {
+                return Next::Done;
+            }
+        }
+        match rehearsal::picture(t, running) {
+            Ok(picture) => self.picture("rehearsal", picture).await,
+            Err(_) => Next::Done,
+        }
     }
 
     async fn lost(&mut self) -> Next {
@@ -170,14 +201,14 @@ impl Follower {
         }
         .render()
         .unwrap_or_default();
-        self.picture(picture).await
+        self.picture("progress", picture).await
     }
 
-    async fn picture(&mut self, picture: String) -> Next {
+    async fn picture(&mut self, name: &str, picture: String) -> Next {
         if picture == self.last.progress {
             return Next::More;
         }
-        let next = self.send("progress", &picture).await;
+        let next = self.send(name, &picture).await;
         self.last.progress = picture;
         next
     }

@@ -3,10 +3,13 @@
 
 use askama::Template;
 use jiff::Timestamp;
-use obnova_engine::api::{Phase, Progress, Running, State, StepState, StepStatus, Unit};
+use obnova_engine::api::{
+    Phase, Progress, Running, State, StepState, StepStatus, Unit, UpdateKind,
+};
 use obnova_text::Text;
 
 use crate::explain::{Explained, explain};
+use crate::forecast::Foretold;
 use crate::format;
 
 /// The list of steps.
@@ -108,6 +111,7 @@ fn bar(t: &Text, progress: &Progress) -> Bar {
 #[template(path = "progress.html")]
 pub struct Live {
     t: &'static Text,
+    kicker: String,
     title: String,
     lead: String,
     route: Vec<String>,
@@ -115,6 +119,9 @@ pub struct Live {
     done: usize,
     total: usize,
     elapsed: String,
+    /// What a rehearsal had said, and how long requests have waited so far.
+    foretold: Option<Foretold>,
+    held: Option<String>,
     problem: Option<Explained>,
     /// One sentence for those who cannot see it; it changes only when a step does.
     pub said: String,
@@ -123,10 +130,16 @@ pub struct Live {
 impl Live {
     /// What the engine is doing; `None` when it does nothing.
     pub fn of(t: &'static Text, state: &State) -> Option<Live> {
-        let (running, key) = match &state.phase {
+        let (running, is_back) = match &state.phase {
             Phase::Idle => return None,
-            Phase::Updating(running) => (running, "progress-updating"),
-            Phase::RollingBack(running) => (running, "progress-rolling-back"),
+            Phase::Updating(running) => (running, false),
+            Phase::RollingBack(running) => (running, true),
+        };
+        let key = match (running.kind, is_back) {
+            (UpdateKind::Install, false) => "progress-updating",
+            (UpdateKind::Install, true) => "progress-rolling-back",
+            (UpdateKind::Revert { .. }, false) => "progress-reverting",
+            (UpdateKind::Revert { .. }, true) => "progress-revert-failed",
         };
         let total = running.steps.len();
         let done = running
@@ -142,7 +155,12 @@ impl Live {
             ("name", state.name.as_str()),
         ];
         let elapsed = format::between(running.started, Timestamp::now());
+        let kicker = match running.kind {
+            UpdateKind::Install => "progress-kicker",
+            UpdateKind::Revert { .. } => "progress-kicker-revert",
+        };
         Some(Live {
+            kicker: t.get(kicker),
             title: t.with(key, &args),
             lead: t.with(&format!("{key}-lead"), &args),
             route: route(running),
@@ -150,8 +168,14 @@ impl Live {
             done,
             total,
             elapsed: format::running(elapsed, t.lang()),
+            foretold: running
+                .forecast
+                .as_ref()
+                .filter(|_| !is_back)
+                .map(|forecast| Foretold::new(t, forecast)),
+            held: held(running).map(|ms| format::running(ms, t.lang())),
             problem: running.problem.as_ref().map(|problem| explain(t, problem)),
-            said: said(t, running),
+            said: said(t, &running.steps),
             t,
         })
     }
@@ -169,17 +193,26 @@ fn route(running: &Running) -> Vec<String> {
         .collect()
 }
 
-fn said(t: &Text, running: &Running) -> String {
-    let moving = running
-        .steps
+/// How long requests have waited so far: the steps from holding them to letting them through.
+fn held(running: &Running) -> Option<u64> {
+    let of = |name: &str| running.steps.iter().position(|step| step.step == name);
+    let (first, last) = (of("hold")?, of("release_traffic")?);
+    let steps = running.steps.get(first..last)?;
+    let has_begun = steps.first()?.status != StepStatus::Waiting;
+    has_begun.then(|| steps.iter().filter_map(|step| step.took_ms).sum())
+}
+
+/// One sentence about the step that moves; empty when none does.
+pub fn said(t: &Text, steps: &[StepState]) -> String {
+    let moving = steps
         .iter()
         .position(|step| matches!(step.status, StepStatus::Running | StepStatus::Undoing));
     let Some(index) = moving else {
         return String::new();
     };
-    let step = &running.steps[index];
+    let step = &steps[index];
     let name = t.step(&step.step);
-    let (number, total) = ((index + 1).to_string(), running.steps.len().to_string());
+    let (number, total) = ((index + 1).to_string(), steps.len().to_string());
     let key = match step.status {
         StepStatus::Undoing => "progress-said-undo",
         _ => "progress-said",

@@ -6,16 +6,19 @@ use axum::extract::{Query, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
-use obnova_engine::api::{self, Answer, Outcome, Phase, Request, UpdateSummary};
+use obnova_engine::api::{self, Answer, Outcome, Phase, Request, UpdateKind, UpdateSummary};
+use obnova_engine::problem::REHEARSAL_FAILED;
 use obnova_text::Text;
 use serde::Deserialize;
 use std::time::Duration;
 
 use super::preferences::YEAR;
 use super::progress::{Live, Steps};
+use super::rehearsal::{self, Card};
 use crate::app::{Centre, unexpected};
 use crate::error::Failure;
 use crate::explain::{Explained, explain};
+use crate::forecast::{Compared, Foretold};
 use crate::form::Posted;
 use crate::page::{Page, cookie, html, is_fragment};
 use crate::visitor::Visitor;
@@ -35,6 +38,8 @@ struct Updates {
     t: &'static Text,
     /// The page looks for news by itself; without script it does so by being opened once more.
     checking: bool,
+    /// A rehearsal runs; without script the page follows it by being opened again and again.
+    rehearsing: bool,
     offer: String,
     verdict: Option<Verdict>,
 }
@@ -63,6 +68,8 @@ struct OfferPart<'a> {
     checked: Option<String>,
     check_problem: Option<Explained>,
     offer: Option<OfferView>,
+    /// The card about rehearsals.
+    rehearsal: Option<String>,
     expires_soon: Option<String>,
 }
 
@@ -74,6 +81,10 @@ struct OfferView {
     download: Option<String>,
     obstacles: Vec<Explained>,
     may_insist: bool,
+    /// What insisting means: one sentence for each reason.
+    insisting: Vec<String>,
+    /// What a rehearsal that counts says it will take.
+    foretold: Option<Foretold>,
     notes: Vec<NoteView>,
 }
 
@@ -90,6 +101,8 @@ pub struct Verdict {
     pub update: u64,
     /// Whether the new version serves.
     pub succeeded: bool,
+    /// Whether it led back to an earlier version.
+    pub is_revert: bool,
     /// From, to.
     pub from: String,
     /// To which version.
@@ -98,6 +111,8 @@ pub struct Verdict {
     pub took: String,
     /// How long requests were held.
     pub blackout: Option<String>,
+    /// What a rehearsal had said, beside it.
+    pub compared: Option<Compared>,
     /// Why it was undone.
     pub problem: Option<Explained>,
     /// Its steps.
@@ -106,17 +121,20 @@ pub struct Verdict {
     pub support: Option<String>,
 }
 
-/// Whether to look at the repository before the page is sent: for browsers without script.
+/// How the page is opened.
 #[derive(Deserialize)]
-pub struct Check {
+pub struct Opened {
+    /// Look at the repository before the page is sent: for browsers without script.
     check: Option<String>,
+    /// Show what is known, without looking: while a rehearsal is followed.
+    known: Option<String>,
 }
 
 /// `GET /updates`
 pub async fn show(
     page: Page,
     State(centre): State<Centre>,
-    Query(query): Query<Check>,
+    Query(query): Query<Opened>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     let t = page.t();
@@ -144,30 +162,37 @@ pub async fn show(
         });
     }
     let verdict = news(t, &state, &headers);
-    let offer = match query.check.is_some() {
-        true => {
+    let checking = query.check.is_none() && query.known.is_none();
+    let offer = match (query.check.is_some(), checking) {
+        (true, _) => {
             let fresh = check(&centre).await?;
-            part(&page, &fresh, false, Some(found(t, &fresh))).render()?
+            part(&page, &fresh, false, Some(found(t, &fresh)))?.render()?
         }
-        false => part(&page, &state, true, None).render()?,
+        (false, true) => part(&page, &state, true, None)?.render()?,
+        (false, false) => part(&page, &state, false, rehearsed(t, &state))?.render()?,
     };
     html(&Updates {
         t,
-        checking: query.check.is_none(),
+        checking,
+        rehearsing: state.rehearsing.is_some(),
         offer,
         verdict,
         page,
     })
 }
 
-/// `GET /updates/offer`: asks the repository now.
+/// `GET /updates/offer`: asks the repository now, unless only what is known is wanted.
 pub async fn offer(
     page: Page,
     State(centre): State<Centre>,
+    Query(query): Query<Opened>,
     headers: HeaderMap,
 ) -> Result<Response, Failure> {
     if !is_fragment(&headers) {
         return Ok(Redirect::to("/updates?check=now").into_response());
+    }
+    if let (Some(_), Ok(state)) = (&query.known, &page.engine) {
+        return html(&part(&page, state, false, rehearsed(page.t(), state))?);
     }
     let state = match check(&centre).await {
         Ok(state) => state,
@@ -177,7 +202,7 @@ pub async fn offer(
         // Somebody has started an update meanwhile: the page becomes its steps.
         return Ok([("hx-refresh", "true")].into_response());
     }
-    html(&part(&page, &state, false, Some(found(page.t(), &state))))
+    html(&part(&page, &state, false, Some(found(page.t(), &state)))?)
 }
 
 /// `POST /updates/seen`: the window about an update's end was closed.
@@ -200,7 +225,7 @@ fn no_answer(page: &Page, problem: &api::Problem) -> Result<Response, Failure> {
         return Ok([("hx-refresh", "true")].into_response());
     };
     let t = page.t();
-    let mut part = part(page, state, false, Some(t.get("updates-check-failed")));
+    let mut part = part(page, state, false, Some(t.get("updates-check-failed")))?;
     part.check_problem = Some(explain(t, problem));
     html(&part)
 }
@@ -223,15 +248,23 @@ fn found(t: &Text, state: &api::State) -> String {
     }
 }
 
+/// The status line when a rehearsal has ended, or goes on.
+fn rehearsed(t: &Text, state: &api::State) -> Option<String> {
+    match state.rehearsing {
+        Some(_) => Some(found(t, state)),
+        None => rehearsal::ended(t, state),
+    }
+}
+
 fn part<'a>(
     page: &'a Page,
     state: &api::State,
     checking: bool,
     found: Option<String>,
-) -> OfferPart<'a> {
+) -> askama::Result<OfferPart<'a>> {
     let t = page.t();
     let check = state.check.as_ref();
-    OfferPart {
+    Ok(OfferPart {
         page,
         t,
         checking,
@@ -244,11 +277,14 @@ fn part<'a>(
         offer: check
             .and_then(|check| check.offer.as_ref())
             .map(|offer| offer_view(page, offer)),
+        rehearsal: Card::of(page, state)
+            .map(|card| card.render())
+            .transpose()?,
         expires_soon: check
             .and_then(|check| check.metadata_expires)
             .filter(|at| format::between(Timestamp::now(), *at) < NEWS)
             .map(|at| page.moment(&at)),
-    }
+    })
 }
 
 fn offer_view(page: &Page, offer: &api::Offer) -> OfferView {
@@ -268,12 +304,34 @@ fn offer_view(page: &Page, offer: &api::Offer) -> OfferView {
             .map(|problem| explain(t, problem))
             .collect(),
         may_insist: offer.may_insist && !offer.obstacles.is_empty(),
+        insisting: insisting(t, &offer.obstacles),
+        foretold: offer
+            .rehearsal
+            .as_ref()
+            .filter(|last| last.expired.is_none())
+            .and_then(|last| last.forecast.as_ref())
+            .map(|forecast| Foretold::new(t, forecast)),
         notes: offer
             .notes
             .iter()
             .map(|note| note_view(page, note))
             .collect(),
     }
+}
+
+/// What insisting in spite of these means.
+pub fn insisting(t: &Text, obstacles: &[api::Problem]) -> Vec<String> {
+    let (rehearsed, others): (Vec<_>, Vec<_>) = obstacles
+        .iter()
+        .partition(|problem| problem.code == REHEARSAL_FAILED);
+    [
+        (rehearsed, "install-insist-rehearsal-text"),
+        (others, "install-insist-text"),
+    ]
+    .into_iter()
+    .filter(|(problems, _)| !problems.is_empty())
+    .map(|(_, key)| t.get(key))
+    .collect()
 }
 
 fn note_view(page: &Page, note: &api::ReleaseNotes) -> NoteView {
@@ -308,10 +366,12 @@ fn verdict(t: &Text, update: &UpdateSummary, support: Option<String>) -> Option<
             Outcome::Completed => true,
             Outcome::RolledBack => false,
         },
+        is_revert: update.kind != UpdateKind::Install,
         from: update.from.to_string(),
         to: update.to.to_string(),
         took: format::took(format::between(update.started, update.finished?), lang),
         blackout: update.blackout_ms.map(|ms| format::took(ms, lang)),
+        compared: Compared::of(t, update),
         problem: update.problem.as_ref().map(|problem| explain(t, problem)),
         steps: Steps::new(t, &update.steps, None).html(),
         support,

@@ -3,7 +3,7 @@
 
 use askama::Template;
 use axum::response::Response;
-use obnova_engine::api::Phase;
+use obnova_engine::api::{Phase, UpdateKind};
 use obnova_text::Text;
 
 use crate::error::Failure;
@@ -32,6 +32,9 @@ pub async fn show(page: Page) -> Result<Response, Failure> {
     let (key, tag) = match &page.engine {
         Err(_) => ("unreachable", "bad"),
         Ok(state) => match (&state.phase, state.serving) {
+            (Phase::Updating(running), _) if running.kind != UpdateKind::Install => {
+                ("reverting", "warn")
+            }
             (Phase::Updating(_), _) => ("updating", "warn"),
             (Phase::RollingBack(_), _) => ("rolling-back", "warn"),
             (Phase::Idle, Some(_)) => ("serving", "good"),

@@ -40,6 +40,8 @@ pub struct SeenUpdate {
     pub actor: String,
     /// Whether everyone was told that it began.
     pub announced: bool,
+    /// Whether it leads back to the version before.
+    pub is_revert: bool,
 }
 
 impl FromRow<'_, SqliteRow> for SeenUpdate {
@@ -55,6 +57,7 @@ impl FromRow<'_, SqliteRow> for SeenUpdate {
             is_last: row.try_get("is_last")?,
             actor: row.try_get("actor")?,
             announced: row.try_get("announced")?,
+            is_revert: row.try_get("is_revert")?,
         })
     }
 }
@@ -110,8 +113,8 @@ pub(crate) async fn remember(
 ) -> Result<()> {
     sqlx::query(
         "INSERT INTO updates_seen (epoch, update_id, click, hop, first_version, from_version, to_version, target, is_last,
-                                   actor, announced)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                                   actor, announced, is_revert)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
     )
     .bind(epoch)
     .bind(stored(seen.update))
@@ -124,6 +127,7 @@ pub(crate) async fn remember(
     .bind(seen.is_last)
     .bind(&seen.actor)
     .bind(seen.announced)
+    .bind(seen.is_revert)
     .execute(connection)
     .await?;
     Ok(())

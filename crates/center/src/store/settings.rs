@@ -159,6 +159,8 @@ const INSTALLATION: &str = ".installation";
 const PRODUCT: &str = ".product";
 /// Key of the last import's result.
 const IMPORT: &str = ".import";
+/// Key of the rehearsal that the groups were told of last.
+const REHEARSAL: &str = ".rehearsal";
 
 impl Store {
     /// The settings in force.
@@ -235,6 +237,23 @@ impl Store {
         set(&mut write, key, &serde_json::to_string(value)?).await?;
         Ok(write.commit().await?)
     }
+}
+
+/// The rehearsal that the groups were told of last, read within the transaction that may tell them of another.
+pub(crate) async fn rehearsal_told(connection: &mut SqliteConnection) -> Result<Option<String>> {
+    let value: Option<String> = sqlx::query_scalar("SELECT value FROM settings WHERE key = ?")
+        .bind(REHEARSAL)
+        .fetch_optional(connection)
+        .await?;
+    Ok(value.as_deref().map(serde_json::from_str).transpose()?)
+}
+
+/// Remembers it, in the transaction that fills the outbox.
+pub(crate) async fn set_rehearsal_told(
+    connection: &mut SqliteConnection,
+    told: &str,
+) -> Result<()> {
+    set(connection, REHEARSAL, &serde_json::to_string(told)?).await
 }
 
 /// The settings, read within a transaction.

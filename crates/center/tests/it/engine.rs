@@ -43,6 +43,15 @@ pub struct Facts {
     pub settings: Settings,
     /// Every installation asked for: version, actor, insist.
     pub installs: Vec<(Option<Version>, String, bool)>,
+    /// How a rehearsal ends.
+    pub rehearsals: RehearsalOutcome,
+    pub copies: Vec<ProtectedCopy>,
+    /// What going back would lose; without it there is nothing to go back to.
+    pub revert_plan: Option<RevertPlan>,
+    /// Every way back asked for.
+    pub reverts: Vec<(u64, String)>,
+    /// Directories that data was put into.
+    pub exports: Vec<std::path::PathBuf>,
     /// How long a pretended step takes.
     pub pace: Duration,
     /// The version whose migration fails.
@@ -151,6 +160,58 @@ impl Shared {
                 facts.settings = settings.clone();
                 Answer::Settings(settings)
             }
+            Request::Rehearse { version, actor } => {
+                drop(facts);
+                self.rehearse(version, actor)
+            }
+            Request::CancelRehearsal => {
+                facts.state.rehearsing = None;
+                Answer::State(Box::new(facts.state.clone()))
+            }
+            Request::RehearsalLog { version } => match version.major {
+                1 => Answer::Log {
+                    lines: vec![
+                        "migrating contacts".into(),
+                        "<script>alert('log')</script>".into(),
+                    ],
+                },
+                _ => {
+                    Answer::Problem(Problem::new(problem::UNKNOWN_VERSION).arg("version", version))
+                }
+            },
+            Request::Copies => Answer::Copies {
+                copies: facts.copies.clone(),
+            },
+            Request::DeleteCopy { update } => {
+                let is_last = |copy: &ProtectedCopy| copy.update == update && copy.is_last;
+                if facts.copies.iter().any(is_last) {
+                    return Answer::Problem(Problem::new(problem::LAST_COPY).arg("update", update));
+                }
+                facts.copies.retain(|copy| copy.update != update);
+                Answer::Copies {
+                    copies: facts.copies.clone(),
+                }
+            }
+            Request::RevertPlan => match &facts.revert_plan {
+                Some(plan) => Answer::RevertPlan(Box::new(plan.clone())),
+                None => Answer::Problem(Problem::new(problem::NOTHING_TO_REVERT)),
+            },
+            Request::Export { directory } => {
+                facts.exports.push(directory.clone());
+                Answer::Exported(Exported {
+                    directory,
+                    bytes: 12_300_000,
+                })
+            }
+            Request::Revert { update, actor } => {
+                facts.reverts.push((update, actor.clone()));
+                let Some(plan) = facts.revert_plan.clone() else {
+                    return Answer::Problem(Problem::new(problem::NOTHING_TO_REVERT));
+                };
+                drop(facts);
+                let kind = UpdateKind::Revert { of: update };
+                self.begin(plan.to, actor, kind)
+            }
             _ => Answer::State(Box::new(facts.state.clone())),
         }
     }
@@ -198,6 +259,17 @@ impl Shared {
             return Answer::Problem(Problem::new(problem::NOTHING_TO_INSTALL));
         };
         let to = version.unwrap_or(offer.version);
+        drop(facts);
+        self.begin(to, actor, UpdateKind::Install)
+    }
+
+    fn begin(&self, to: Version, actor: String, kind: UpdateKind) -> Answer {
+        let mut facts = self.facts();
+        let forecast = facts
+            .state
+            .check
+            .as_ref()
+            .and_then(|check| check.offer.as_ref()?.rehearsal.as_ref()?.forecast.clone());
         let update = facts.history.len() as u64 + 1;
         let from = facts.state.installed.clone();
         let running = Running {
@@ -210,6 +282,8 @@ impl Shared {
             steps: STEPS.iter().map(|step| waiting(step)).collect(),
             progress: None,
             problem: None,
+            kind,
+            forecast: forecast.clone(),
         };
         facts.state.phase = Phase::Updating(running);
         drop(facts);
@@ -221,12 +295,75 @@ impl Shared {
                 then: vec![],
                 hop: 1,
                 actor,
-                kind: Default::default(),
-                forecast: None,
+                kind,
+                forecast,
             },
         );
         tokio::spawn(self.clone().pretend(update));
         Answer::Started { update }
+    }
+
+    fn rehearse(&self, version: Option<Version>, actor: String) -> Answer {
+        let mut facts = self.facts();
+        if facts.state.rehearsing.is_some() {
+            return Answer::Problem(
+                Problem::new(problem::REHEARSAL_RUNNING).arg("version", "1.1.0"),
+            );
+        }
+        facts.state.rehearsing = Some(Rehearsing {
+            version: version.unwrap_or(Version::new(1, 1, 0)),
+            started: Timestamp::now(),
+            actor,
+            steps: REHEARSAL.iter().map(|step| waiting(step)).collect(),
+            progress: None,
+        });
+        let state = facts.state.clone();
+        tokio::spawn(self.clone().pretend_rehearsal());
+        Answer::State(Box::new(state))
+    }
+
+    /// Every step in turn; a rehearsal that fails does so at its end.
+    async fn pretend_rehearsal(self) {
+        let pace = self.facts().pace;
+        for index in 0..REHEARSAL.len() {
+            let set = |status| {
+                let mut facts = self.facts();
+                let Some(running) = &mut facts.state.rehearsing else {
+                    return false;
+                };
+                running.steps[index].status = status;
+                running.steps[index].took_ms = Some(pace.as_millis() as u64);
+                true
+            };
+            if !set(StepStatus::Running) {
+                return;
+            }
+            tokio::time::sleep(pace).await;
+            if !set(StepStatus::Done) {
+                return;
+            }
+        }
+        let mut facts = self.facts();
+        let Some(running) = facts.state.rehearsing.take() else {
+            return;
+        };
+        let done = rehearsal(facts.rehearsals, &running.actor);
+        let failed = done.outcome == RehearsalOutcome::Failed;
+        let obstacle = Problem::new(problem::REHEARSAL_FAILED).arg("version", &running.version);
+        let known = facts.state.check.clone().unwrap_or(found(Some(offer())));
+        facts.state.check = Some(known);
+        let Facts { state, finds, .. } = &mut *facts;
+        for check in [state.check.as_mut().unwrap(), finds] {
+            let Some(offer) = &mut check.offer else {
+                continue;
+            };
+            offer.rehearsal = Some(done.clone());
+            offer.obstacles = match failed {
+                true => vec![obstacle.clone()],
+                false => vec![],
+            };
+            offer.may_insist = failed;
+        }
     }
 
     fn log(&self, update: u64, kind: EventKind) {
@@ -353,8 +490,8 @@ impl Shared {
             blackout_ms: Some(blackout_ms),
             steps: running.steps,
             problem: running.problem,
-            kind: Default::default(),
-            forecast: None,
+            kind: running.kind,
+            forecast: running.forecast,
         };
         if outcome == Outcome::Completed {
             facts.state.installed = summary.to.clone();
@@ -366,6 +503,58 @@ impl Shared {
         facts.state.phase = Phase::Idle;
         facts.state.last_update = Some(summary.clone());
         facts.history.insert(0, summary);
+    }
+}
+
+/// The steps of a rehearsal, as the real engine names them.
+const REHEARSAL: [&str; 9] = [
+    "check", "download", "clone", "migrate", "switch", "start", "verify", "way_back", "compare",
+];
+
+/// What a rehearsal foretells.
+pub fn forecast() -> Forecast {
+    Forecast {
+        blackout_ms: 2_000,
+        blackout_min_ms: 1_600,
+        blackout_max_ms: 3_200,
+        way_back_ms: 850,
+        disk_bytes: 210_000_000,
+        traffic: ForecastTraffic::Hold,
+        deadline_s: 10,
+    }
+}
+
+/// A rehearsal of 1.1.0 that has ended like this.
+pub fn rehearsal(outcome: RehearsalOutcome, actor: &str) -> Rehearsal {
+    let now = Timestamp::now();
+    let status = match outcome {
+        RehearsalOutcome::Passed => StepStatus::Done,
+        _ => StepStatus::Waiting,
+    };
+    Rehearsal {
+        version: Version::new(1, 1, 0),
+        from: Version::new(1, 0, 0),
+        started: now - jiff::SignedDuration::from_secs(42),
+        finished: now,
+        actor: actor.into(),
+        outcome,
+        steps: REHEARSAL
+            .iter()
+            .map(|step| StepState {
+                status,
+                took_ms: Some(1_200),
+                ..waiting(step)
+            })
+            .collect(),
+        problem: match outcome {
+            RehearsalOutcome::Passed => None,
+            RehearsalOutcome::Failed => Some(migration_failed(&Version::new(1, 1, 0))),
+            RehearsalOutcome::NotMade => Some(Problem::new(problem::NOT_ISOLATED)),
+        },
+        forecast: (outcome == RehearsalOutcome::Passed).then(forecast),
+        isolation: Isolation::Network,
+        data_bytes: 1_240_000_000,
+        expired: None,
     }
 }
 
@@ -454,6 +643,11 @@ fn facts() -> Facts {
             keep: Default::default(),
         },
         installs: vec![],
+        rehearsals: RehearsalOutcome::Passed,
+        copies: vec![],
+        revert_plan: None,
+        reverts: vec![],
+        exports: vec![],
         pace: Duration::from_millis(10),
         fails: None,
     }

@@ -5,6 +5,7 @@ mod centre;
 mod engine;
 mod hostile;
 mod pages;
+mod rehearsals;
 mod security;
 mod texts;
 mod updates;

@@ -8,6 +8,7 @@ language = Jazyk
 group = Skupina
 save = Uložit
 cancel = Zrušit
+back = Zpět
 search = Hledat
 actions = Akce
 theme = Vzhled

@@ -66,6 +66,50 @@ mail-report-to-support-versions = { $product } { $installed }, Obnova { $obnova 
 mail-report-to-support-update = Týká se aktualizace z verze { $from } na verzi { $to }.
 mail-report-to-support-attached = Podrobnosti jsou v příloze ve formátu JSON.
 
+mail-kind-revert-started-group = Návrat zahájen (vybrané skupiny)
+mail-kind-revert-started-everyone = Návrat zahájen (všichni)
+mail-kind-revert-completed-group = Návrat dokončen (vybrané skupiny)
+mail-kind-revert-completed-everyone = Návrat dokončen (všichni)
+mail-kind-revert-failed-group = Návrat se nezdařil (vybrané skupiny)
+mail-kind-revert-undone-everyone = Návrat se nezdařil (všichni)
+mail-kind-rehearsal-failed-group = Zkouška neprošla (vybrané skupiny)
+
+# The same mails about a way back: from is the version that is left, to the one that is returned to.
+mail-revert-started-group-subject = { $product }: byl zahájen návrat k verzi { $to }
+mail-revert-started-group-title = Byl zahájen návrat k verzi { $to }
+mail-revert-started-group-what = Uživatel { $actor } zahájil návrat serverové části aplikace { $product } z verze { $from } k verzi { $to } a k jejím datům. Co bylo uloženo od přechodu na verzi { $from }, v aplikaci po návratu nebude.
+mail-revert-started-group-next = Nikdo se nemusí odhlašovat. Během návratu se požadavky na chvíli pozdrží. Kdyby se návrat nezdařil, zůstane verze { $from } i se všemi daty. O výsledku vás budeme informovat další zprávou.
+
+mail-revert-started-everyone-subject = { $product }: návrat k verzi { $to }
+mail-revert-started-everyone-title = { $product } se vrací k verzi { $to }
+mail-revert-started-everyone-what = Správce vrací aplikaci { $product } z verze { $from } k verzi { $to } a k datům z doby před přechodem na verzi { $from }.
+mail-revert-started-everyone-next = Dokud vám nedáme vědět, že je návrat dokončen, nic prosím neukládejte: co bylo uloženo od přechodu na verzi { $from }, v aplikaci po návratu nebude. S dotazy se obraťte na svého správce.
+
+mail-revert-completed-group-subject = { $product }: návrat k verzi { $to } je dokončen
+mail-revert-completed-group-title = Návrat k verzi { $to } je dokončen
+mail-revert-completed-group-what = Serverová část aplikace { $product } se vrátila z verze { $from } k verzi { $to } a k datům z doby před přechodem na verzi { $from }. Návrat zahájil uživatel { $actor }.
+mail-revert-completed-group-desktop = Data, jaká byla těsně před návratem, zůstávají mezi zálohami v Administračním centru (Historie), dokud se jejich doba uchování nenaplní.
+
+mail-revert-completed-everyone-subject = { $product }: návrat k verzi { $to } je dokončen
+mail-revert-completed-everyone-title = { $product } je zpět ve verzi { $to }
+mail-revert-completed-everyone-what = Aplikace { $product } se vrátila z verze { $from } k verzi { $to } a k datům z doby před přechodem na verzi { $from }. Co bylo uloženo od té doby, v ní už není; s dotazy se obraťte na svého správce.
+mail-revert-completed-everyone-desktop = Teď prosím vraťte i { $product } Desktop na svém počítači na verzi, která odpovídá serveru. Desktop vám ji nabídne sám.
+
+mail-revert-failed-group-subject = { $product }: návrat k verzi { $to } se nezdařil, vše je v předchozím stavu
+mail-revert-failed-group-title = Návrat k verzi { $to } se nezdařil, vše je v předchozím stavu
+mail-revert-failed-group-what = Návrat serverové části aplikace { $product } z verze { $from } k verzi { $to }, který zahájil uživatel { $actor }, nebyl dokončen. Server běží dál ve verzi { $from } se všemi daty a lze s ním normálně pracovat.
+
+mail-revert-undone-everyone-subject = { $product }: návrat nebyl dokončen
+mail-revert-undone-everyone-title = Návrat nebyl dokončen
+mail-revert-undone-everyone-what = Návrat aplikace { $product } k verzi { $to } se nezdařil. Pracujte dál jako obvykle; nic z toho, co bylo uloženo, se neztratilo.
+mail-revert-undone-everyone-whole = Vše je jako před pokusem o návrat, ve verzi { $from }.
+
+mail-rehearsal-failed-group-subject = { $product }: zkouška verze { $to } neprošla
+mail-rehearsal-failed-group-title = Zkouška verze { $to } neprošla
+mail-rehearsal-failed-group-what = Administrační centrum vyzkoušelo přechod aplikace { $product } z verze { $from } na verzi { $to } na kopii dat a zkouška neprošla. Aplikace běží beze změny, nic se jí ani jejích dat nedotklo.
+mail-rehearsal-failed-group-next = Verzi { $to } zatím neinstalujte. Podrobnosti a výpis zkoušky najdete v Administračním centru; předejte je technické podpoře dodavatele.
+mail-rehearsal-failed-group-link = Podrobnosti zkoušky
+
 # Rows of an import that could not be taken as they are. Keys: import-row-<code>.
 import-row-name-invalid = Jméno chybí nebo je příliš dlouhé.
 import-row-email-invalid = Toto není e-mailová adresa.

@@ -8,6 +8,7 @@ language = Language
 group = Group
 save = Save
 cancel = Cancel
+back = Back
 search = Search
 actions = Actions
 theme = Appearance

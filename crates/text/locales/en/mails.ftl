@@ -66,6 +66,50 @@ mail-report-to-support-versions = { $product } { $installed }, Obnova { $obnova 
 mail-report-to-support-update = It is about the update from version { $from } to version { $to }.
 mail-report-to-support-attached = The report is attached as JSON.
 
+mail-kind-revert-started-group = Going back started (chosen groups)
+mail-kind-revert-started-everyone = Going back started (everyone)
+mail-kind-revert-completed-group = Returned (chosen groups)
+mail-kind-revert-completed-everyone = Returned (everyone)
+mail-kind-revert-failed-group = Going back failed (chosen groups)
+mail-kind-revert-undone-everyone = Going back failed (everyone)
+mail-kind-rehearsal-failed-group = Rehearsal failed (chosen groups)
+
+# The same mails about a way back: from is the version that is left, to the one that is returned to.
+mail-revert-started-group-subject = { $product }: the return to version { $to } has started
+mail-revert-started-group-title = The return to version { $to } has started
+mail-revert-started-group-what = { $actor } has started the return of the server component of { $product } from version { $from } to version { $to } and its data. What was saved since the move to version { $from } will not be in the application afterwards.
+mail-revert-started-group-next = Nobody has to sign out. Requests are held for a moment meanwhile. Should the return fail, version { $from } stays with all its data. We will let you know the outcome in another message.
+
+mail-revert-started-everyone-subject = { $product } is returning to version { $to }
+mail-revert-started-everyone-title = { $product } is returning to version { $to }
+mail-revert-started-everyone-what = An administrator is returning { $product } from version { $from } to version { $to } and to the data from before the move to version { $from }.
+mail-revert-started-everyone-next = Please save nothing until we let you know that it is finished: what was saved since the move to version { $from } will not be in the application afterwards. If you have questions, ask your administrator.
+
+mail-revert-completed-group-subject = { $product } was returned to version { $to }
+mail-revert-completed-group-title = The return to version { $to } is finished
+mail-revert-completed-group-what = The server component of { $product } was returned from version { $from } to version { $to } and to the data from before the move to version { $from }. { $actor } started the return.
+mail-revert-completed-group-desktop = The data as it was just before the return is kept among the protected copies in the Administration Centre (History) until its time is over.
+
+mail-revert-completed-everyone-subject = { $product } was returned to version { $to }
+mail-revert-completed-everyone-title = { $product } is back in version { $to }
+mail-revert-completed-everyone-what = { $product } was returned from version { $from } to version { $to } and to the data from before the move to version { $from }. What was saved since is not in it any more; if you have questions, ask your administrator.
+mail-revert-completed-everyone-desktop = Now return { $product } Desktop on your computer, too, to the version that matches the server. The Desktop offers it by itself.
+
+mail-revert-failed-group-subject = { $product }: the return to { $to } failed, everything is in its previous state
+mail-revert-failed-group-title = The return to version { $to } failed, everything is in its previous state
+mail-revert-failed-group-what = The return of the server component of { $product } from version { $from } to version { $to }, started by { $actor }, was not completed. The server goes on running version { $from } with all its data and can be used normally.
+
+mail-revert-undone-everyone-subject = { $product }: the return was not finished
+mail-revert-undone-everyone-title = The return was not finished
+mail-revert-undone-everyone-what = The return of { $product } to version { $to } failed. Go on working as usual; nothing that was saved is lost.
+mail-revert-undone-everyone-whole = Everything is as it was before the attempt, in version { $from }.
+
+mail-rehearsal-failed-group-subject = { $product }: the rehearsal of version { $to } failed
+mail-rehearsal-failed-group-title = The rehearsal of version { $to } failed
+mail-rehearsal-failed-group-what = The Administration Centre has tried the update of { $product } from version { $from } to version { $to } on a copy of the data, and it failed. The application runs on unchanged; neither it nor its data was touched.
+mail-rehearsal-failed-group-next = Do not install version { $to } yet. Details and the log of the rehearsal are in the Administration Centre; hand them to the vendor’s technical support.
+mail-rehearsal-failed-group-link = Details of the rehearsal
+
 # Rows of an import that could not be taken as they are. Keys: import-row-<code>.
 import-row-name-invalid = The name is missing or too long.
 import-row-email-invalid = This is not an e-mail address.
