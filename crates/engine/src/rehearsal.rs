@@ -24,7 +24,7 @@ use crate::installation::Installation;
 mod compare;
 mod course;
 mod forecast;
-mod isolation;
+pub(crate) mod isolation;
 mod judge;
 mod processes;
 mod schedule;
@@ -137,6 +137,11 @@ impl Place {
     /// The home directory of all that runs there.
     fn home(&self) -> PathBuf {
         self.root.join("home")
+    }
+
+    /// The temporary files of all that runs there.
+    fn temporary(&self) -> PathBuf {
+        self.root.join("tmp")
     }
 
     /// The state directory of the clone.

@@ -11,14 +11,14 @@ use rustix::mount::{MountFlags, mount, mount_bind, mount_bind_recursive, mount_r
 use rustix::net::netlink::SocketAddrNetlink;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketType, recv, sendto, socket};
 
-/// Places of sockets, mail queues and temporary files of this machine, with the permissions of what is put there instead.
-const HIDDEN: [(&str, &CStr); 5] = [
+/// Places of sockets, mail queues and shared memory of this machine, with the permissions of what is put there instead.
+const HIDDEN: [(&str, &CStr); 3] = [
     ("/run", c"mode=755"),
     ("/var/spool", c"mode=755"),
-    ("/tmp", c"mode=1777"),
-    ("/var/tmp", c"mode=1777"),
     ("/dev/shm", c"mode=1777"),
 ];
+/// Places of temporary files. What is put there instead lies on the disk with the clone, since there may be much of it.
+const TEMPORARY: [&str; 2] = ["/tmp", "/var/tmp"];
 
 /// What makes the namespaces. Part of util-linux, which every distribution has.
 const UNSHARE: &str = "unshare";
@@ -28,7 +28,7 @@ const UNSHARE: &str = "unshare";
 ///
 /// # Errors
 /// No way is possible, and why.
-pub(super) fn way(probe: &[String]) -> Result<Vec<String>, String> {
+pub(crate) fn way(probe: &[String]) -> Result<Vec<String>, String> {
     let is_root = rustix::process::geteuid().is_root();
     // The user stays the same in a user namespace, since database servers refuse to run as root.
     let own_user: &[&str] = match is_root {
@@ -128,13 +128,15 @@ pub(super) fn drop_rights() {
 }
 
 /// Makes `originals` readable only but for `own` inside them, closes `sockets`, and hides places of this machine that none of
-/// `needed` lies in. The answer says what was done. In a mount namespace of its own.
+/// `needed` lies in, with `temporary` in the place of those for temporary files. The answer says what was done. In a mount
+/// namespace of its own.
 ///
 /// # Errors
 /// The kernel refuses it.
 pub(super) fn seal(
     originals: &[PathBuf],
     own: &Path,
+    temporary: &Path,
     sockets: &[PathBuf],
     needed: &[PathBuf],
 ) -> io::Result<Vec<String>> {
@@ -153,16 +155,19 @@ pub(super) fn seal(
     for path in sockets.iter().filter(|it| it.exists()) {
         mount_bind(c"/dev/null", path)?;
     }
+    let is_needed = |place: &Path| needed.iter().any(|path| path.starts_with(place));
+    let there = |place: &str| std::fs::canonicalize(place).ok().filter(|it| it.is_dir());
     for (place, options) in HIDDEN {
-        let place = match std::fs::canonicalize(place) {
-            Ok(place) if place.is_dir() => place,
-            _ => continue,
-        };
-        if needed.iter().any(|path| path.starts_with(&place)) {
-            continue;
+        if let Some(place) = there(place).filter(|place| !is_needed(place)) {
+            mount(c"tmpfs", &place, c"tmpfs", MountFlags::NOSUID, options)?;
+            done.push(format!("{} is empty", place.display()));
         }
-        mount(c"tmpfs", &place, c"tmpfs", MountFlags::NOSUID, options)?;
-        done.push(format!("{} is empty", place.display()));
+    }
+    for place in TEMPORARY {
+        if let Some(place) = there(place).filter(|place| !is_needed(place)) {
+            mount_bind(temporary, &place)?;
+            done.push(format!("{} is the clone's own", place.display()));
+        }
     }
     Ok(done)
 }

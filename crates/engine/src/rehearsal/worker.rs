@@ -243,12 +243,14 @@ impl Work {
                 .map_err(Self::system(&directory))?;
         }
         let clone = self.clone_installation();
-        for directory in [&self.place.home(), &clone.versions(), &clone.logs()] {
+        let (home, temporary) = (self.place.home(), self.place.temporary());
+        for directory in [&home, &temporary, &clone.versions(), &clone.logs()] {
             std::fs::create_dir_all(directory).map_err(Self::system(directory))?;
         }
         // Whoever the application runs as.
-        durable::set_mode_unsynced(&self.place.home(), 0o1777)
-            .map_err(Self::system(&self.place.home()))?;
+        for directory in [&home, &temporary] {
+            durable::set_mode_unsynced(directory, 0o1777).map_err(Self::system(directory))?;
+        }
         // Copies: a version may write into its own tree.
         for version in [&self.task.from, &self.task.to] {
             let (tree, copy) = (self.installation.tree(version), clone.tree(version));
@@ -369,7 +371,13 @@ impl Work {
             .collect();
         let socket = installation.state_dir.join(crate::api::SOCKET_NAME);
         let originals: Vec<PathBuf> = originals.into_iter().collect();
-        match isolation::seal(&originals, self.place.root(), &[socket], &needed) {
+        match isolation::seal(
+            &originals,
+            self.place.root(),
+            &self.place.temporary(),
+            &[socket],
+            &needed,
+        ) {
             Ok(done) => self.note(done.join("; ")),
             // The network is what counts; the rest of the system is as open to the clone as it is to the application.
             Err(error) => self.note(format!("WARNING: original data is not sealed: {error}")),

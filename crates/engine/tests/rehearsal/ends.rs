@@ -8,8 +8,8 @@ use obnova_testkit::cases::Case;
 
 use crate::fixture::{Release, Try, release};
 use crate::stage::{
-    NEWEST, User, begin, code, gone, offer, place, processes, reached, rehearse_to, result, running, set,
-    started,
+    NEWEST, User, begin, code, gone, offer, place, processes, reached, rehearse_to, result,
+    running, set, started,
 };
 
 /// The cases.
@@ -44,7 +44,11 @@ fn killed() -> Result<String> {
         // Without anybody to end it.
         let until = Instant::now() + Duration::from_secs(10);
         while !processes(&it)?.is_empty() {
-            ensure!(Instant::now() < until, "{:?} outlive the engine", processes(&it)?);
+            ensure!(
+                Instant::now() < until,
+                "{:?} outlive the engine",
+                processes(&it)?
+            );
         }
         it.start(None)?;
         gone(&it).with_context(|| format!("after a kill in {step}"))?;

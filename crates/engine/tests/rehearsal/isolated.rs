@@ -10,17 +10,23 @@ use obnova_engine::api::{Isolation, Outcome, RehearsalOutcome, RehearsalSettings
 use obnova_testkit::cases::Case;
 
 use crate::fixture::{Release, Try, release};
-use crate::stage::{
-    NEWEST, begin, code, gone, log, processes, reached, rehearse_to, set, started,
-};
+use crate::stage::{NEWEST, begin, code, gone, log, processes, reached, rehearse_to, set, started};
 
 /// The cases.
 pub const CASES: &[Case] = &[
     ("a_clone_reaches_nobody", reaches_nobody),
     ("original_data_can_only_be_read", read_only),
+    (
+        "sockets_and_temporary_files_of_the_machine_are_not_there",
+        hidden,
+    ),
     ("it_is_as_isolated_when_the_engine_is_not_root", not_root),
     ("all_of_it_has_the_lowest_priority", priority),
     ("the_clone_runs_as_the_applications_own_user", own_user),
+    (
+        "where_processes_have_no_namespace_the_network_still_has_and_the_next_engine_ends_them",
+        network_only,
+    ),
     (
         "without_namespaces_there_is_no_rehearsal_unless_somebody_agreed",
         impossible,
@@ -155,10 +161,15 @@ fn not_root() -> Result<String> {
     it.check()?;
     let before = it.now()?;
     let rehearsal = rehearse_to(&it, "2.0.0", RehearsalOutcome::Passed)?;
-    before.expect_same(&it.now()?).context("production was touched")?;
+    before
+        .expect_same(&it.now()?)
+        .context("production was touched")?;
     ensure!(rehearsal.isolation == Isolation::Network, "{rehearsal:?}");
     let said = log(&it, "2.0.0")?.join("\n");
-    ensure!(said.contains("cannot reach it") && server.seen() == 0, "{said}");
+    ensure!(
+        said.contains("cannot reach it") && server.seen() == 0,
+        "{said}"
+    );
     ensure!(said.contains("can only be read"), "{said}");
     ensure!(said.contains("user 65534"), "{said}");
     ensure!(said.contains("0000000000000000"), "it kept rights: {said}");
@@ -179,7 +190,10 @@ fn priority() -> Result<String> {
         let after_name = stat.rsplit_once(')').context("stat")?.1;
         let nice = after_name.split_whitespace().nth(16).context("nice")?;
         ensure!(nice == "19", "{pid} has nice value {nice}");
-        ensure!(read("oom_score_adj")?.trim() == "1000", "memory is taken from others first");
+        ensure!(
+            read("oom_score_adj")?.trim() == "1000",
+            "memory is taken from others first"
+        );
         let output = std::process::Command::new("ionice")
             .args(["-p", &pid.to_string()])
             .output()?;
@@ -237,4 +251,65 @@ fn open_ways_to(state: &std::path::Path) -> Result<()> {
         std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o755))?;
     }
     Ok(())
+}
+
+fn network_only() -> Result<String> {
+    use std::os::unix::fs::PermissionsExt;
+    let mut it = Try::new()?;
+    it.publish(&release("2.0.0", 2, &["--slow", "1500"], &[]))?;
+    // As in a container that hides parts of /proc.
+    let tools = tempfile::tempdir()?;
+    let tool = tools.path().join("unshare");
+    let real = "for word; do [ \"$word\" = --pid ] && { echo 'not here' >&2; exit 1; }; done; \
+                exec /usr/bin/unshare \"$@\"";
+    std::fs::write(&tool, format!("#!/bin/sh\n{real}\n"))?;
+    std::fs::set_permissions(&tool, std::fs::Permissions::from_mode(0o755))?;
+    let path = format!("{}:/usr/bin:/bin", tools.path().display());
+    it.start_with(&[("PATH", &path)])?;
+    it.check()?;
+    let before = it.now()?;
+    let rehearsal = rehearse_to(&it, "2.0.0", RehearsalOutcome::Passed)?;
+    ensure!(rehearsal.isolation == Isolation::Network, "{rehearsal:?}");
+    begin(&it, "2.0.0")?;
+    reached(&it, "migrate")?;
+    it.kill_engine()?;
+    it.start_with(&[("PATH", &path)])?;
+    gone(&it)?;
+    before
+        .expect_same(&it.now()?)
+        .context("production was touched")?;
+    it.end()?;
+    Ok("cut off, and ended".to_owned())
+}
+
+fn hidden() -> Result<String> {
+    // A service of this machine, on a socket of the kind that database servers, mail systems and container engines have.
+    let run = tempfile::tempdir_in("/run")?;
+    let socket = run.path().join("service.sock");
+    let _service = std::os::unix::net::UnixListener::bind(&socket)?;
+    let stray = tempfile::NamedTempFile::new()?;
+    let mark = format!("/tmp/obnova-mark-{}", std::process::id());
+    let look = format!(
+        "[ -e {} ] && echo 'socket there' || echo 'no socket'; [ -e {} ] && echo 'file there' || echo 'no file'; \
+         echo x > {mark} && echo written; exec \"$@\"",
+        socket.display(),
+        stray.path().display(),
+    );
+    // Not among the temporary files, as those of real installations.
+    let program = std::env::current_exe()?;
+    let mut it = Try::new_in(program.parent().context("a directory")?)?;
+    it.publish(&Release {
+        shell: Some(&look),
+        ..NEWEST
+    })?;
+    it.start(None)?;
+    it.check()?;
+    rehearse_to(&it, "2.0.0", RehearsalOutcome::Passed)?;
+    let said = log(&it, "2.0.0")?.join("\n");
+    for expected in ["no socket", "no file", "written"] {
+        ensure!(said.contains(expected), "{said}");
+    }
+    ensure!(!std::path::Path::new(&mark).exists(), "it came out");
+    it.end()?;
+    Ok("hidden".to_owned())
 }

@@ -103,7 +103,9 @@ fn publish_release(dir: &Path, vendor: &Vendor, version: &str, sql: &str) -> Res
          --version {version} --database \"$4/local.db\" --data \"$4\""
     );
     let (tree, database) = ("${tree}/bin/test-app", "${database}");
-    let start = ["/bin/sh", "-c", &ask, "sh", database, tree, "${port}", "${data}"];
+    let start = [
+        "/bin/sh", "-c", &ask, "sh", database, tree, "${port}", "${data}",
+    ];
     let migrate = [&psql, "-X", "-v", "ON_ERROR_STOP=1", "-c", sql, database];
     let text = format!(
         "product = \"test-app\"\nname = \"Test\"\nversion = \"{version}\"\ndate = \"2026-01-01\"\n\
