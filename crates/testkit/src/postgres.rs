@@ -8,10 +8,9 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 /// Where Debian puts the programs of each major version.
 const DEBIAN: &str = "/usr/lib/postgresql";
@@ -24,17 +23,21 @@ const NOBODY: u32 = 65534;
 #[derive(Debug)]
 pub struct Postgres {
     directory: tempfile::TempDir,
+    programs: Option<PathBuf>,
     port: u16,
-    server: Child,
     watcher: Child,
 }
 
-/// Waits until its standard input ends, which is when this process does, however that comes about.
+/// Waits until its standard input ends, which is when this process does, however that comes about; then it ends every server
+/// on files in the directory and removes that.
 const WATCH: &str = r#"
 read -r end
-kill -QUIT "$1"
-while kill -0 "$1" 2>/dev/null; do sleep 0.05; done
-rm -rf "$2"
+for file in $(find "$1" -name postmaster.pid); do
+    pid=$(head -n 1 "$file")
+    kill -QUIT "$pid"
+    while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+done
+rm -rf "$1"
 "#;
 
 impl Postgres {
@@ -43,10 +46,25 @@ impl Postgres {
     /// # Errors
     /// PostgreSQL is not installed, with what to install, or does not start, with what it said.
     pub fn start() -> Result<Postgres> {
-        let directory = tempfile::Builder::new().prefix("postgres-").tempdir()?;
+        Postgres::start_in(&std::env::temp_dir(), None, &|_| Ok(()))
+    }
+
+    /// The same in a directory of `parent`, which others can pass, by the programs in another directory. `make` makes the data
+    /// directory in another way than as a usual one.
+    ///
+    /// # Errors
+    /// As [`Postgres::start`].
+    pub fn start_in(
+        parent: &Path,
+        programs: Option<&Path>,
+        make: &dyn Fn(&Path) -> Result<()>,
+    ) -> Result<Postgres> {
+        let directory = tempfile::Builder::new()
+            .prefix("postgres-")
+            .tempdir_in(parent)?;
         let data = directory.path().join("data");
-        let log = directory.path().join("log");
-        std::fs::create_dir(&data)?;
+        make(&data)?;
+        std::fs::create_dir_all(&data)?;
         let as_root = rustix::process::geteuid().is_root();
         if as_root {
             std::fs::set_permissions(directory.path(), PermissionsExt::from_mode(0o755))?;
@@ -54,13 +72,18 @@ impl Postgres {
                 chown(path, Some(NOBODY), Some(NOBODY))?;
             }
         }
+        let program = |name: &str| match programs {
+            Some(programs) => Ok(programs.join(name)),
+            None => tool(name),
+        };
+        let home = directory.path().to_owned();
         let run = |name: &str| -> Result<Command> {
-            let mut command = Command::new(tool(name)?);
+            let mut command = Command::new(program(name)?);
             if as_root {
                 command.uid(NOBODY).gid(NOBODY);
             }
             command
-                .current_dir(directory.path())
+                .current_dir(&home)
                 .env_remove("PGDATA")
                 .stdin(Stdio::null());
             Ok(command)
@@ -76,35 +99,55 @@ impl Postgres {
             "initdb: {}",
             String::from_utf8_lossy(&made.stderr)
         );
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let output = std::fs::File::create(&log)?;
-        let server = run("postgres")?
-            .arg("-D")
-            .arg(&data)
-            .arg("-k")
-            .arg(directory.path())
-            .args(["-p", &port.to_string(), "-h", "127.0.0.1"])
-            // Nothing of it outlives the test.
-            .args(["-c", "fsync=off", "-c", "shared_buffers=32MB"])
-            .stdout(output.try_clone()?)
-            .stderr(output)
-            // Ctrl-C in a terminal is for those who use it; it is stopped after them.
-            .process_group(0)
-            .spawn()?;
         let watcher = Command::new("sh")
-            .args(["-c", WATCH, "watcher", &server.id().to_string()])
+            .args(["-c", WATCH, "watcher"])
             .arg(directory.path())
             .stdin(Stdio::piped())
             .process_group(0)
             .spawn()?;
-        let mut postgres = Postgres {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let postgres = Postgres {
             directory,
+            programs: programs.map(Path::to_owned),
             port,
-            server,
             watcher,
         };
-        postgres.wait_until_ready(&log)?;
+        let options = format!(
+            // Nothing of it outlives the test.
+            "-k {} -p {port} -h 127.0.0.1 -c fsync=off -c shared_buffers=32MB",
+            postgres.socket().display()
+        );
+        // In a session of its own: Ctrl-C in a terminal is for those who use it, and it is stopped after them.
+        let started = run("pg_ctl")?
+            .args(["start", "--wait", "--silent", "--pgdata"])
+            .arg(&data)
+            .arg("--log")
+            .arg(postgres.log())
+            .args(["--timeout", &PATIENCE.as_secs().to_string(), "--options", &options])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status()?;
+        ensure!(
+            started.success(),
+            "the server does not start: {}",
+            std::fs::read_to_string(postgres.log())?
+        );
         Ok(postgres)
+    }
+
+    /// Its data directory.
+    pub fn data(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// What it says.
+    pub fn log(&self) -> PathBuf {
+        self.directory.path().join("log")
+    }
+
+    /// The directory of its programs, where they are not the installed ones.
+    pub fn programs(&self) -> Option<&Path> {
+        self.programs.as_deref()
     }
 
     /// The directory of its Unix socket.
@@ -177,34 +220,12 @@ impl Postgres {
             .filter(|line| !line.starts_with("\\restrict") && !line.starts_with("\\unrestrict"));
         Ok(lines.collect::<Vec<_>>().join("\n"))
     }
-
-    fn wait_until_ready(&mut self, log: &Path) -> Result<()> {
-        let until = Instant::now() + PATIENCE;
-        loop {
-            let ready = self.client("pg_isready", "postgres")?.arg("-q").status()?;
-            if ready.success() {
-                return Ok(());
-            }
-            let ended = self.server.try_wait()?.is_some();
-            if ended || Instant::now() > until {
-                bail!(
-                    "the server does not start: {}",
-                    std::fs::read_to_string(log)?
-                );
-            }
-            sleep(Duration::from_millis(50));
-        }
-    }
 }
 
 impl Drop for Postgres {
     fn drop(&mut self) {
-        let _ = self.watcher.kill();
+        // Waiting closes its standard input, upon which it ends the server.
         let _ = self.watcher.wait();
-        let pid = rustix::process::Pid::from_child(&self.server);
-        // Immediate shutdown: nothing of it is needed any more.
-        let _ = rustix::process::kill_process(pid, rustix::process::Signal::QUIT);
-        let _ = self.server.wait();
     }
 }
 

@@ -6,11 +6,17 @@
 
 mod account;
 mod address;
+mod clone;
+mod cluster;
 mod contents;
 mod copy;
 mod dump;
+mod facts;
 mod failure;
+mod ladder;
 mod note;
+mod own;
+mod place;
 mod postmaster;
 mod private;
 mod properties;
@@ -19,23 +25,26 @@ mod secret;
 mod server;
 mod snapshot;
 mod stage;
+mod standby;
 mod tools;
 
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use address::Address;
+use cluster::Cluster;
 use contents::Counters;
 use failure::Failure;
+use ladder::Ladder;
 use note::Note;
+use place::Place;
 use private::Private;
 use properties::Properties;
 use rights::Rights;
 use server::Server;
 use snapshot::Snapshot;
 
-use crate::api::{Problem, TableChange};
-use crate::database::Database;
+use crate::api::{Problem, RungFacts, TableChange};
+use crate::database::{Database, Spare};
 use crate::durable;
 use crate::installation::{self, Rung};
 use crate::problem;
@@ -47,7 +56,7 @@ pub(crate) use address::validate;
 pub(super) struct Postgres {
     address: Address,
     forced: Option<Rung>,
-    cluster: Option<installation::Cluster>,
+    cluster: Option<Cluster>,
     /// The server, if it is one of our own that ends with this.
     _private: Option<Private>,
 }
@@ -70,65 +79,143 @@ impl Postgres {
                 admin: None,
             },
             forced,
-            cluster,
+            cluster: cluster.map(Cluster::new),
             _private: None,
         }
     }
 
     fn server(&self) -> Result<Server, Failure> {
+        if let Some(cluster) = &self.cluster {
+            cluster.revive()?;
+        }
         Server::connect(self.address.options(&self.address.maintenance)?)
     }
 
-    fn rights(&self) -> Result<Rights, Failure> {
+    fn cluster(&self) -> Result<&Cluster, Failure> {
+        self.cluster.as_ref().ok_or_else(|| {
+            Failure::Unsuitable(
+                "the copy is of a whole cluster, and the installation file has no database.cluster any more".to_owned(),
+            )
+        })
+    }
+
+    fn ask_rights(&self) -> Result<Rights, Failure> {
         Rights::ask(&mut self.server()?, &self.address.database()?)
     }
 
-    fn try_check(&self) -> Result<Rights, Failure> {
+    fn survey(&self) -> Result<(Server, Ladder), Failure> {
+        let mut server = self.server()?;
+        let ladder = Ladder::survey(&self.address, self.cluster.as_ref(), &mut server)?;
+        Ok((server, ladder))
+    }
+
+    fn try_check(&self) -> Result<(Rung, Ladder), Failure> {
+        let (mut server, ladder) = self.survey()?;
+        let rung = ladder.choose(self.forced)?;
         // The application gets in, too.
         let database = self.address.database()?;
         Server::connect(self.address.options(&database)?)?;
-        let mut server = self.server()?;
-        let rights = Rights::ask(&mut server, &database)?;
-        let (rung, _) = rights.choose(self.forced)?;
-        Properties::of(&mut server, &database)?.try_to_give(&mut server, &database)?;
+        if matches!(rung, Rung::Copy | Rung::Dump) {
+            Properties::of(&mut server, &database)?.try_to_give(&mut server, &database)?;
+        }
         if rung == Rung::Dump {
             for tool in ["pg_dump", "pg_restore"] {
-                tools::find(tool, rights.version())?;
+                tools::find(tool, ladder.rights.version())?;
             }
         }
-        Ok(rights)
+        Ok((rung, ladder))
+    }
+
+    fn try_prepare(
+        &self,
+        to: &Path,
+        progress: &mut dyn FnMut(u64, u64),
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<String>, Failure> {
+        self.try_forget(to)?;
+        let (mut server, ladder) = self.survey()?;
+        let rung = ladder.choose(self.forced)?;
+        match (rung, ladder.replication) {
+            (Rung::Standby, Some(replication)) => {
+                let cluster = self.cluster()?;
+                let place = Place::make(cluster, to, Rung::Standby)?;
+                let size = ladder.rights.size();
+                standby::prepare(cluster, &place, &replication, size, progress, go_on)?;
+                Ok(Some(format!("a standby in {}", place.copy().display())))
+            }
+            (Rung::FileSystem, _) => {
+                // What is written now need not be when the server is stopped. Not every role may ask for that.
+                let asked = server.run("CHECKPOINT").is_ok();
+                Ok(asked.then(|| "what was in memory is on the disk".to_owned()))
+            }
+            _ => Ok(None),
+        }
     }
 
     fn try_protect(&self, to: &Path, go_on: &dyn Fn() -> bool) -> Result<String, Failure> {
         note::unset_complete(to)?;
+        let prepared = Place::read(to)?.filter(Place::is_prepared);
+        if let (Some(place), Some(cluster)) = (prepared, &self.cluster) {
+            let mut server = self.server()?;
+            standby::protect(cluster, &place, &mut server, &self.address, to, go_on)?;
+            return Ok("rung standby: frozen".to_owned());
+        }
         self.try_forget(to)?;
         durable::remove_dir_all(to)
             .and_then(|()| durable::create_dir_all(to))
             .map_err(|error| Failure::disk(to, error))?;
-        let (mut server, database) = (self.server()?, self.address.database()?);
-        let rights = Rights::ask(&mut server, &database)?;
-        let (rung, why) = rights.choose(self.forced)?;
-        let (copy, replaced) = note::free_names(&mut server, &database, to)?;
+        let (mut server, ladder) = self.survey()?;
+        let rung = ladder.choose(self.forced)?;
+        match (rung, ladder.means) {
+            (Rung::FileSystem, Some(means)) => {
+                drop(server);
+                let cluster = self.cluster()?;
+                Place::make(cluster, to, rung)?.protect(cluster, to, means, go_on)?;
+            }
+            (Rung::FileSystem | Rung::Standby, _) => {
+                self.try_prepare(to, &mut |_, _| (), go_on)?;
+                return self.try_protect(to, go_on);
+            }
+            _ => self.protect_database(&mut server, &ladder, rung, to, go_on)?,
+        }
+        let how = ladder.describe(rung);
+        Ok(format!("{how}, {} bytes", ladder.rights.size()))
+    }
+
+    fn protect_database(
+        &self,
+        server: &mut Server,
+        ladder: &Ladder,
+        rung: Rung,
+        to: &Path,
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<(), Failure> {
+        let database = self.address.database()?;
+        let (copy, replaced) = note::free_names(server, &database, to)?;
         let note = Note {
             rung,
             copy,
             replaced,
             oid: None,
-            properties: Properties::of(&mut server, &database)?,
-            creation: dump::creation(&mut server, &database)?,
+            properties: Properties::of(server, &database)?,
+            creation: dump::creation(server, &database)?,
         };
         note.write(to)?;
         match rung {
-            Rung::Copy => {
-                copy::protect(&mut server, &database, to, note, rights.version(), go_on)?;
-            }
-            Rung::Dump => dump::protect(&mut server, &self.address, &database, to, go_on)?,
-            Rung::FileSystem | Rung::Standby => {}
+            Rung::Dump => dump::protect(server, &self.address, &database, to, go_on),
+            _ => copy::protect(server, &database, to, note, ladder.rights.version(), go_on),
         }
-        Ok(format!("{why}, {} bytes", rights.size()))
     }
 
     fn try_restore(&self, from: &Path) -> Result<(), Failure> {
+        if let Some(place) = Place::read(from)? {
+            let cluster = self.cluster()?;
+            if !note::is_complete(from) {
+                return cluster.start(Some(&place.launch));
+            }
+            let means = clone::prove(cluster.data(), &cluster.beside()).ok();
+            return place.restore(cluster, means);
+        }
         let Some(note) = Note::read(from)? else {
             return Ok(());
         };
@@ -139,13 +226,18 @@ impl Postgres {
             return server.drop(&note.copy);
         }
         match note.rung {
-            Rung::Copy => copy::place(&mut server, &database, &note),
             Rung::Dump => dump::restore(&mut server, &self.address, &database, from, note),
-            Rung::FileSystem | Rung::Standby => Ok(()),
+            _ => copy::place(&mut server, &database, &note),
         }
     }
 
     fn try_forget(&self, from: &Path) -> Result<(), Failure> {
+        if let Some(place) = Place::read(from)? {
+            let cluster = self.cluster()?;
+            cluster.revive()?;
+            place.forget(cluster)?;
+            return Place::unwrite(from);
+        }
         let Some(note) = Note::read(from)? else {
             return Ok(());
         };
@@ -155,10 +247,38 @@ impl Postgres {
         server.drop(&note.copy)
     }
 
+    fn try_spare(&self, kept: &Path, to: &Path, go_on: &dyn Fn() -> bool) -> Result<(), Failure> {
+        durable::create_dir_all(to).map_err(|error| Failure::disk(to, error))?;
+        if let Some(place) = Place::read(kept)? {
+            let cluster = self.cluster()?;
+            let means = clone::prove(cluster.data(), &cluster.beside());
+            // Where nothing is cloned, it is copied: that takes its time, while the application works.
+            return place.spare(cluster, to, means.unwrap_or(clone::Means::Reflink), go_on);
+        }
+        let Some(note) = Note::read(kept)? else {
+            return Err(Failure::Unsuitable("there is no copy".to_owned()));
+        };
+        let (mut server, database) = (self.server()?, self.address.database()?);
+        let (copy, replaced) = note::free_names(&mut server, &database, to)?;
+        let second = Note {
+            copy,
+            replaced,
+            oid: None,
+            ..note.clone()
+        };
+        second.write(to)?;
+        match note.rung {
+            Rung::Dump => dump::spare(kept, to, go_on),
+            _ => {
+                let version = self.ask_rights()?.version();
+                copy::spare(&mut server, &note, to, second, version, go_on)
+            }
+        }
+    }
+
     /// The account that owns the cluster's files.
     fn owner(&self) -> Option<(u32, u32)> {
-        let metadata = std::fs::metadata(&self.cluster.as_ref()?.data).ok()?;
-        Some((metadata.uid(), metadata.gid()))
+        self.cluster.as_ref()?.owner().ok()
     }
 
     fn problem(&self, code: &str, failure: &Failure) -> Problem {
@@ -176,9 +296,10 @@ impl Database for Postgres {
     }
 
     fn plan(&self) -> String {
-        let how = self
-            .rights()
-            .and_then(|rights| Ok((rights.choose(self.forced)?.1, rights.size())));
+        let how = self.survey().and_then(|(_, ladder)| {
+            let rung = ladder.choose(self.forced)?;
+            Ok((ladder.describe(rung), ladder.rights.size()))
+        });
         match how {
             Ok((why, size)) => format!("{}, {size} bytes: {why}", self.describe()),
             Err(failure) => format!("{}: {}", self.describe(), chain(&failure)),
@@ -200,16 +321,16 @@ impl Database for Postgres {
     }
 
     fn size(&self) -> u64 {
-        self.rights().map_or(0, |rights| rights.size())
+        self.ask_rights().map_or(0, |rights| rights.size())
     }
 
     /// A copy lies at the server; a dump here, compressed, but how well is not known before.
     fn room(&self) -> u64 {
-        let dumped = |rights: Rights| match rights.choose(self.forced) {
-            Ok((Rung::Dump, _)) => rights.size(),
+        let dumped = |(_, ladder): (Server, Ladder)| match ladder.choose(self.forced) {
+            Ok(Rung::Dump) => ladder.rights.size(),
             _ => 0,
         };
-        self.rights().map_or(0, dumped)
+        self.survey().map_or(0, dumped)
     }
 
     fn files(&self) -> Vec<PathBuf> {
@@ -217,16 +338,54 @@ impl Database for Postgres {
     }
 
     fn check(&self) -> Result<(), Problem> {
-        let rights = self
+        let (rung, ladder) = self
             .try_check()
             .map_err(|failure| self.problem(problem::DATABASE_UNUSABLE, &failure))?;
-        match rights.lacks_room(self.address.is_local()) {
+        // What is cloned takes no room.
+        let is_local = self.address.is_local() && rung != Rung::FileSystem;
+        match ladder.rights.lacks_room(is_local) {
             Some((directory, free)) => Err(Problem::new(problem::DISK_SPACE)
-                .arg("needed", rights.size())
+                .arg("needed", ladder.rights.size())
                 .arg("free", free)
                 .arg("path", directory)),
             None => Ok(()),
         }
+    }
+
+    fn prepare(
+        &self,
+        to: &Path,
+        progress: &mut dyn FnMut(u64, u64),
+        go_on: &dyn Fn() -> bool,
+    ) -> Result<Option<String>, Problem> {
+        self.try_prepare(to, progress, go_on)
+            .map_err(|failure| self.problem(problem::PROTECTION_FAILED, &failure))
+    }
+
+    fn rungs(&self, measure: bool) -> Vec<RungFacts> {
+        facts::rungs(self, measure)
+    }
+
+    fn rights(&self) -> Vec<String> {
+        match self.ask_rights() {
+            Ok(rights) => rights.describe(),
+            Err(failure) => vec![chain(&failure)],
+        }
+    }
+
+    fn spare(&self, kept: &Path, to: &Path, go_on: &dyn Fn() -> bool) -> Result<Spare, Problem> {
+        self.try_spare(kept, to, go_on)
+            .map(|()| Spare::Made)
+            .map_err(|failure| self.problem(problem::PROTECTION_FAILED, &failure))
+    }
+
+    fn protected_size(&self, from: &Path) -> u64 {
+        let elsewhere = match (Place::read(from), Note::read(from)) {
+            (Ok(Some(place)), _) => Ok(place.size()),
+            (_, Ok(Some(note))) => self.server().and_then(|mut server| server.size(&note.copy)),
+            _ => Ok(0),
+        };
+        crate::files::size(from) + elsewhere.unwrap_or(0)
     }
 
     fn snapshot(&self, to: &Path, go_on: &dyn Fn() -> bool) -> Result<String, Problem> {

@@ -7,6 +7,7 @@ use obnova_engine::database::Database;
 use obnova_testkit::postgres::Postgres;
 use obnova_testkit::volume::Kind;
 
+use crate::postgres::owned::{self, On};
 use crate::{Case, failed, mariadb, postgres, sqlite};
 
 /// A database with something in it, and its driver.
@@ -43,6 +44,15 @@ const SUBJECTS: &[(&str, Make)] = &[
     }),
     ("mariadb file_system on btrfs", |_| {
         Ok(Box::new(mariadb::Server::cloned(Kind::Btrfs)?))
+    }),
+    ("postgres file_system on XFS", |_| {
+        Ok(Box::new(owned::subject(On::Xfs, "file_system")?))
+    }),
+    ("postgres file_system on btrfs", |_| {
+        Ok(Box::new(owned::subject(On::Btrfs, "file_system")?))
+    }),
+    ("postgres standby", |_| {
+        Ok(Box::new(owned::subject(On::Here, "standby")?))
     }),
     ("postgres copy", |server| subject(server, "crm", "copy")),
     ("postgres dump", |server| subject(server, "crm", "dump")),

@@ -30,6 +30,9 @@ fn main() -> ExitCode {
         .chain(mariadb::cases())
         .chain(postgres::cases())
         .collect();
+    if !arguments.iter().any(|argument| argument == "--list") {
+        postgres::owned::enter();
+    }
     if arguments.iter().any(|argument| argument == "--list") {
         cases.iter().for_each(|(name, _)| println!("{name}: test"));
         return ExitCode::SUCCESS;

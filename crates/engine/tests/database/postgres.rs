@@ -2,6 +2,7 @@
 
 mod hard;
 pub mod killed;
+pub mod owned;
 mod rehearsed;
 mod unfit;
 
@@ -133,7 +134,8 @@ impl<'a> Server<'a> {
                 server.url(OWNER, &encoded(name))
             ),
         };
-        for left in subject.left_over()?.lines().chain([name]) {
+        let databases = "SELECT datname FROM pg_database WHERE datname LIKE '%obnova%'";
+        for left in subject.as_superuser(databases)?.lines().chain([name]) {
             let left = quoted(left);
             subject.as_superuser(&format!("DROP DATABASE IF EXISTS {left} WITH (FORCE)"))?;
         }
@@ -184,9 +186,13 @@ impl Subject for Server<'_> {
     }
 
     fn left_over(&self) -> Result<String> {
-        self.as_superuser(
+        let mut left = self.as_superuser(
             "SELECT datname FROM pg_database WHERE datname LIKE '%obnova%' ORDER BY 1",
-        )
+        )?;
+        for path in owned::beside(&self.server.data())? {
+            left.push_str(&format!("\n{}", path.display()));
+        }
+        Ok(left)
     }
 }
 

@@ -118,3 +118,14 @@ pub(super) fn known(name: &str) -> Option<(u32, u32)> {
         Some((user, fields.next()?.parse().ok()?))
     })
 }
+
+/// passwd(5): the name of this account.
+pub(super) fn name(user: u32) -> Option<String> {
+    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
+    let user = user.to_string();
+    accounts.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == user).then(|| name.to_owned())
+    })
+}

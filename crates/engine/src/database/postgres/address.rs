@@ -184,7 +184,8 @@ impl Address {
     }
 }
 
-fn read(path: &Path) -> Result<String, Failure> {
+/// A password in a file.
+pub(super) fn read(path: &Path) -> Result<String, Failure> {
     let text = std::fs::read_to_string(path).map_err(|error| Failure::disk(path, error))?;
     Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }

@@ -149,9 +149,8 @@ mod tests {
 
     #[test]
     fn random_keys_do_not_count_and_everything_else_does() {
-        let dump = |key: &str, data: &str| {
-            format!("--\n\\restrict {key}\n{data}\n\\unrestrict {key}\n\n")
-        };
+        let dump =
+            |key: &str, data: &str| format!("--\n\\restrict {key}\n{data}\n\\unrestrict {key}\n\n");
         assert_eq!(hashed(&dump("abc", "1")), hashed(&dump("xyz", "1")));
         assert_ne!(hashed(&dump("abc", "1")), hashed(&dump("abc", "2")));
         assert_ne!(
@@ -179,7 +178,12 @@ mod tests {
 
     #[test]
     fn what_was_written_is_the_difference_by_table() {
-        let before = counters(&[("a.x", 1, 10), ("a.y", 2, 10), ("a.z", 3, 5), ("a.old", 4, 1)]);
+        let before = counters(&[
+            ("a.x", 1, 10),
+            ("a.y", 2, 10),
+            ("a.z", 3, 5),
+            ("a.old", 4, 1),
+        ]);
         let now = counters(&[("a.x", 1, 12), ("a.y", 2, 10), ("a.z", 9, 4)]);
         let written = now.since(&before).unwrap();
         let found: Vec<(&str, Option<u64>)> = written

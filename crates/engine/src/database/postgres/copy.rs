@@ -9,6 +9,8 @@ use super::server::{Server, identifier};
 
 /// Copying files instead of writing every page to the log is the faster way, where one can choose.
 const STRATEGY_SINCE: u32 = 15;
+/// And cloning them faster still, where the server and its file system can.
+const CLONING_SINCE: u32 = 18;
 
 /// Copies the database. When it fails, the database is open again and as before; what was made of the copy goes when the
 /// update is undone.
@@ -35,18 +37,56 @@ fn make(
     version: u32,
     go_on: &dyn Fn() -> bool,
 ) -> Result<(), Failure> {
-    let (copy, template) = (identifier(&note.copy), identifier(database));
+    duplicate(server, database, &note.copy, version, go_on)?;
+    note.properties.give(server, &note.copy)?;
+    note.oid = server.oid(&note.copy)?;
+    note.write(to)?;
+    note::set_complete(to)
+}
+
+fn duplicate(
+    server: &mut Server,
+    from: &str,
+    to: &str,
+    version: u32,
+    go_on: &dyn Fn() -> bool,
+) -> Result<(), Failure> {
+    if version >= CLONING_SINCE {
+        // Where neither the server nor its file system can, it says so, and copies are made as ever.
+        let _ = server.run("SET file_copy_method = 'clone'");
+    }
     let strategy = match version >= STRATEGY_SINCE {
         true => " STRATEGY FILE_COPY",
         false => "",
     };
-    server.run_while(
-        &format!("CREATE DATABASE {copy} TEMPLATE {template}{strategy} ALLOW_CONNECTIONS false"),
-        go_on,
-    )?;
-    note.properties.give(server, &note.copy)?;
-    note.oid = server.oid(&note.copy)?;
-    note.write(to)?;
+    let (copy, template) = (identifier(to), identifier(from));
+    let sql =
+        format!("CREATE DATABASE {copy} TEMPLATE {template}{strategy} ALLOW_CONNECTIONS false");
+    let made = server.run_while(&sql, go_on);
+    if version < CLONING_SINCE || !matches!(made, Err(Failure::Server(_))) {
+        return made;
+    }
+    server.run("SET file_copy_method = 'copy'")?;
+    server.drop(to)?;
+    server.run_while(&sql, go_on)
+}
+
+/// Makes a second copy of one that is complete. Nobody is in that, so the application may go on.
+pub(super) fn spare(
+    server: &mut Server,
+    kept: &Note,
+    to: &Path,
+    mut second: Note,
+    version: u32,
+    go_on: &dyn Fn() -> bool,
+) -> Result<(), Failure> {
+    let gone = || Failure::Unsuitable(format!("the copy {} is not there any more", kept.copy));
+    let oid = kept.oid.ok_or_else(gone)?;
+    let name = server.name(oid)?.ok_or_else(gone)?;
+    duplicate(server, &name, &second.copy, version, go_on)?;
+    second.properties.give(server, &second.copy)?;
+    second.oid = server.oid(&second.copy)?;
+    second.write(to)?;
     note::set_complete(to)
 }
 

@@ -89,3 +89,12 @@ pub(super) fn restore(
     }
     copy::place(server, database, &note)
 }
+
+/// Makes a second copy of a dump that is complete.
+pub(super) fn spare(kept: &Path, to: &Path, go_on: &dyn Fn() -> bool) -> Result<(), Failure> {
+    let copy = to.join(DUMP);
+    durable::remove_dir_all(&copy)
+        .and_then(|()| durable::copy_tree(&kept.join(DUMP), &copy, &|_| false, go_on, &mut |_| ()))
+        .map_err(|error| Failure::disk(&copy, error))?;
+    note::set_complete(to)
+}

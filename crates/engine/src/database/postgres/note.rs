@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::dump::Creation;
@@ -37,23 +38,36 @@ pub(super) struct Note {
 impl Note {
     /// The note in this directory, if there is one.
     pub(super) fn read(directory: &Path) -> Result<Option<Note>, Failure> {
-        let path = directory.join(NOTE);
-        let wrong = |error| Failure::disk(&path, error);
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|error| wrong(error.into())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(wrong(error)),
-        }
+        read(directory, NOTE)
     }
 
     /// Puts it into this directory, durably.
     pub(super) fn write(&self, directory: &Path) -> Result<(), Failure> {
-        let path = directory.join(NOTE);
-        let bytes = serde_json::to_vec(self).map_err(|error| Failure::disk(&path, error.into()))?;
-        durable::write(&path, &bytes, 0o600).map_err(|error| Failure::disk(&path, error))
+        put(directory, NOTE, self)
     }
+}
+
+/// What stands in the file of this name, if there is one.
+pub(super) fn read<T: DeserializeOwned>(
+    directory: &Path,
+    name: &str,
+) -> Result<Option<T>, Failure> {
+    let path = directory.join(name);
+    let wrong = |error| Failure::disk(&path, error);
+    match std::fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| wrong(error.into())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(wrong(error)),
+    }
+}
+
+/// Puts something into the file of this name, durably.
+pub(super) fn put(directory: &Path, name: &str, note: &impl Serialize) -> Result<(), Failure> {
+    let path = directory.join(name);
+    let bytes = serde_json::to_vec(note).map_err(|error| Failure::disk(&path, error.into()))?;
+    durable::write(&path, &bytes, 0o600).map_err(|error| Failure::disk(&path, error))
 }
 
 /// Says that what is protected in this directory is complete.

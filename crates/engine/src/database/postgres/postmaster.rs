@@ -66,6 +66,11 @@ impl Postmaster {
         }
     }
 
+    /// Whether it is about to end.
+    pub(super) fn is_stopping(&self) -> bool {
+        self.status == "stopping"
+    }
+
     /// Waits until it has ended.
     ///
     /// # Errors

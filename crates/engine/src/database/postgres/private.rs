@@ -186,7 +186,13 @@ fn initialise(
     let mut command = Command::new(&words[0]);
     command
         .args(&words[1..])
-        .args(["--no-sync", "--encoding=UTF8", "--locale=C", "--username", ADMIN])
+        .args([
+            "--no-sync",
+            "--encoding=UTF8",
+            "--locale=C",
+            "--username",
+            ADMIN,
+        ])
         .args(["--auth=scram-sha-256", "--pwfile"])
         .arg(inside.join("password"))
         .arg("--pgdata")

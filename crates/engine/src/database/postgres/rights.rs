@@ -1,11 +1,10 @@
-//! What the server is and what this role may do there, and which rung follows from that.
+//! What the server is and what this role may do there.
 
 use rustix::fs::statvfs;
 use serde::Deserialize;
 
 use super::failure::Failure;
 use super::server::Server;
-use crate::installation::Rung;
 
 /// Major versions that this was made for.
 const VERSIONS: std::ops::RangeInclusive<u32> = 13..=18;
@@ -14,6 +13,7 @@ const ASK: &str = "SELECT jsonb_build_object(\
     'version', current_setting('server_version_num')::int / 10000, \
     'standby', pg_is_in_recovery(), \
     'creates', r.rolsuper OR r.rolcreatedb, \
+    'replicates', r.rolsuper OR r.rolreplication, \
     'exists', d.oid IS NOT NULL, \
     'owner', coalesce(pg_has_role(d.datdba, 'MEMBER'), false), \
     'size', coalesce(pg_database_size(d.oid), 0), \
@@ -29,6 +29,7 @@ pub(super) struct Rights {
     version: u32,
     standby: bool,
     creates: bool,
+    replicates: bool,
     exists: bool,
     owner: bool,
     size: u64,
@@ -56,28 +57,6 @@ impl Rights {
         self.size
     }
 
-    /// The fastest rung that is possible, or the one that was asked for, and what to say about it.
-    pub(super) fn choose(&self, forced: Option<Rung>) -> Result<(Rung, String), Failure> {
-        let obstacles = self.obstacles();
-        if !obstacles.is_empty() {
-            return Err(Failure::Unsuitable(obstacles.join("; ")));
-        }
-        Ok(match forced {
-            None | Some(Rung::Copy) => (
-                Rung::Copy,
-                "rung copy: copied by the server, returned by renaming; the role owns the database and may create others"
-                    .to_owned(),
-            ),
-            Some(Rung::Dump) => (
-                Rung::Dump,
-                "rung dump: pg_dump, returned by pg_restore; the installation file asks for it".to_owned(),
-            ),
-            Some(Rung::FileSystem | Rung::Standby) => {
-                return Err(Failure::Unsuitable("not yet".to_owned()));
-            }
-        })
-    }
-
     /// Where the copy would have to lie on this machine without room for it, and how much of that there is.
     pub(super) fn lacks_room(&self, is_local: bool) -> Option<(String, u64)> {
         let directory = self.directory.clone().filter(|_| is_local)?;
@@ -86,42 +65,78 @@ impl Rights {
         (free < self.size).then_some((directory, free))
     }
 
-    fn obstacles(&self) -> Vec<String> {
-        let mut obstacles = Vec::new();
-        let mut needs = |holds: bool, otherwise: &str| {
-            if !holds {
-                obstacles.push(otherwise.to_owned());
-            }
-        };
-        needs(
-            VERSIONS.contains(&self.version),
-            "only PostgreSQL 13 to 18 are known",
-        );
-        needs(
-            !self.standby,
-            "the server is a standby and cannot be written to",
-        );
-        if !self.exists {
-            needs(false, "there is no such database at the server");
-            return obstacles;
-        }
-        needs(
-            self.owner,
-            "the role does not own the database (ALTER DATABASE ... OWNER TO)",
-        );
-        needs(
-            self.creates,
-            "the role may not create databases (ALTER ROLE ... CREATEDB)",
-        );
-        needs(
-            self.slots == 0,
-            "the database has logical replication slots, which do not survive a return",
-        );
-        needs(
-            self.subscriptions == 0,
-            "the database has subscriptions, which do not survive a return",
-        );
-        needs(self.prepared == 0, "the database has prepared transactions");
-        obstacles
+    /// What is in the way of every rung.
+    pub(super) fn obstacles(&self) -> Vec<String> {
+        list(&[
+            (
+                VERSIONS.contains(&self.version),
+                "only PostgreSQL 13 to 18 are known",
+            ),
+            (
+                !self.standby,
+                "the server is a standby and cannot be written to",
+            ),
+            (self.exists, "there is no such database at the server"),
+            (
+                self.slots == 0,
+                "the database has logical replication slots, which do not survive a return",
+            ),
+            (
+                self.subscriptions == 0,
+                "the database has subscriptions, which do not survive a return",
+            ),
+        ])
     }
+
+    /// What else is in the way of a copy.
+    pub(super) fn copy_obstacles(&self) -> Vec<String> {
+        if !self.exists {
+            return Vec::new();
+        }
+        list(&[
+            (
+                self.owner,
+                "the role does not own the database (ALTER DATABASE ... OWNER TO)",
+            ),
+            (
+                self.creates,
+                "the role may not create databases (ALTER ROLE ... CREATEDB)",
+            ),
+            (self.prepared == 0, "the database has prepared transactions"),
+        ])
+    }
+
+    /// What else is in the way of a dump.
+    pub(super) fn dump_obstacles(&self) -> Vec<String> {
+        self.copy_obstacles()
+    }
+
+    /// What the role may and may not do.
+    pub(super) fn describe(&self) -> Vec<String> {
+        let can =
+            |holds: bool, what: &str| format!("{} {what}", if holds { "may" } else { "may NOT" });
+        vec![
+            can(self.owner, "do everything in the database, as its owner"),
+            can(
+                self.creates,
+                "create databases (for the rungs copy and dump)",
+            ),
+            can(
+                self.replicates,
+                "replicate (for the rung standby, unless another role may)",
+            ),
+            can(
+                self.directory.is_some(),
+                "see where the server's data lie (whether there is room for a copy)",
+            ),
+        ]
+    }
+}
+
+/// What does not hold.
+fn list(conditions: &[(bool, &str)]) -> Vec<String> {
+    let broken = conditions.iter().filter(|(holds, _)| !holds);
+    broken
+        .map(|(_, otherwise)| (*otherwise).to_owned())
+        .collect()
 }

@@ -134,6 +134,12 @@ impl Server {
         )
     }
 
+    /// Bytes of a database; none if there is none.
+    pub(super) fn size(&mut self, database: &str) -> Result<u64, Failure> {
+        let sql = "SELECT pg_database_size(oid)::text FROM pg_database WHERE datname = $1";
+        Ok(self.ask(sql, database)?.unwrap_or(0))
+    }
+
     /// What name this database has now.
     pub(super) fn name(&mut self, oid: Oid) -> Result<Option<String>, Failure> {
         self.ask(

@@ -72,8 +72,7 @@ impl Snapshot {
             checksums: server.ask(CHECKSUMS, &database)?.unwrap_or_default(),
             database,
         };
-        let mut roles =
-            tools::gentle_command("pg_dumpall", address, &address.maintenance, to)?;
+        let mut roles = tools::gentle_command("pg_dumpall", address, &address.maintenance, to)?;
         roles
             .args(["--roles-only", "--no-role-passwords", "--file"])
             .arg(to.join(ROLES));

@@ -50,7 +50,12 @@ pub(super) fn stage(
     server.run(&format!("CREATE DATABASE {name} {}", snapshot.creation.how))?;
     let mut restore = tools::command("pg_restore", &address, &snapshot.database, from)?;
     restore
-        .args(["--exit-on-error", "--jobs=2", "--no-tablespaces", "--no-subscriptions"])
+        .args([
+            "--exit-on-error",
+            "--jobs=2",
+            "--no-tablespaces",
+            "--no-subscriptions",
+        ])
         .arg(snapshot::dump(from));
     tools::run("pg_restore", restore, from, go_on)?;
     snapshot.properties.give(&mut server, &snapshot.database)?;

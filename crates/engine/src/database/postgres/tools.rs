@@ -170,7 +170,11 @@ pub(super) fn log(directory: &Path) -> Result<std::fs::File, Failure> {
 
 /// A program of the server of exactly this major version, which alone can work with its files; or of any newer one, if that
 /// will do.
-pub(super) fn of_server(tool: &'static str, version: u32, or_newer: bool) -> Result<PathBuf, Failure> {
+pub(super) fn of_server(
+    tool: &'static str,
+    version: u32,
+    or_newer: bool,
+) -> Result<PathBuf, Failure> {
     let fits = |program: &PathBuf| {
         let output = Command::new(program).arg("--version").output().ok()?;
         let found = major(&String::from_utf8_lossy(&output.stdout))?;

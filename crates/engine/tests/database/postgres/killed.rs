@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail, ensure};
 use obnova_testkit::postgres::Postgres;
 
 use super::Server;
+use super::owned::{self, On};
 use crate::Case;
 use crate::contract::{Subject, protect, restore, same};
 
@@ -15,38 +16,46 @@ use crate::contract::{Subject, protect, restore, same};
 const KILLS: u32 = 8;
 
 pub(super) fn cases() -> Vec<Case> {
-    ["copy", "dump"]
-        .into_iter()
-        .map(|rung| {
-            let case: Case = (
-                format!("postgres {rung}: killed at any instant, all is as before"),
-                Box::new(move |server| killed(server, rung)),
-            );
-            case
-        })
-        .collect()
+    let mut cases: Vec<Case> = Vec::new();
+    let mut add = |rung: &str, case: Box<dyn Fn(&Postgres) -> Result<()>>| {
+        let name = format!("postgres {rung}: killed at any instant, all is as before");
+        cases.push((name, case));
+    };
+    for rung in ["copy", "dump"] {
+        add(
+            rung,
+            Box::new(move |server| killed(&Server::new(server, "crm", rung)?)),
+        );
+    }
+    for (name, on, rung) in [
+        ("file_system on XFS", On::Xfs, "file_system"),
+        ("file_system on btrfs", On::Btrfs, "file_system"),
+        ("standby", On::Here, "standby"),
+    ] {
+        add(name, Box::new(move |_| killed(&owned::subject(on, rung)?)));
+    }
+    cases
 }
 
-fn killed(server: &Postgres, rung: &str) -> Result<()> {
-    let subject = Server::new(server, "crm", rung)?;
+fn killed(subject: &Server) -> Result<()> {
     let before = subject.now()?;
     let began = Instant::now();
-    protect(&subject)?;
+    protect(subject)?;
     let protecting = began.elapsed();
     subject.migrate()?;
     let began = Instant::now();
-    restore(&subject)?;
+    restore(subject)?;
     let returning = began.elapsed();
     for kill in 0..KILLS {
         let instant = f64::from(kill) / f64::from(KILLS);
-        kill_after(&subject, "protect", protecting.mul_f64(instant))?;
-        restore(&subject)?;
+        kill_after(subject, "protect", protecting.mul_f64(instant))?;
+        restore(subject)?;
         same(&before, &subject.now()?).with_context(|| format!("protecting, {instant}"))?;
 
-        protect(&subject)?;
+        protect(subject)?;
         subject.migrate()?;
-        kill_after(&subject, "restore", returning.mul_f64(instant))?;
-        restore(&subject)?;
+        kill_after(subject, "restore", returning.mul_f64(instant))?;
+        restore(subject)?;
         same(&before, &subject.now()?).with_context(|| format!("returning, {instant}"))?;
     }
     subject

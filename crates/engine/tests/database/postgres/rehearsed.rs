@@ -24,7 +24,10 @@ pub(super) fn cases() -> Vec<Case> {
         "a clone in a network of its own has the original's address and passwords do not matter",
         own_network,
     );
-    add("the clone's server ends with its starter", ends_with_starter);
+    add(
+        "the clone's server ends with its starter",
+        ends_with_starter,
+    );
     add("what was written is counted by table", counted);
     cases
 }
@@ -62,11 +65,17 @@ fn same_as_original(subject: &Server) -> Result<()> {
         "the clone is not like the original"
     );
     clone.check().map_err(crate::failed)?;
-    ensure!(clone.url() != original.url(), "it is the original's address");
+    ensure!(
+        clone.url() != original.url(),
+        "it is the original's address"
+    );
     // Nothing that happens at the original happens at the clone.
     subject.migrate()?;
     let after = original.fingerprint().map_err(crate::failed)?;
-    ensure!(after != before, "a migration does not change the fingerprint");
+    ensure!(
+        after != before,
+        "a migration does not change the fingerprint"
+    );
     ensure!(
         clone.fingerprint().map_err(crate::failed)? == before,
         "the clone was migrated"
@@ -198,7 +207,10 @@ fn counted(server: &Postgres) -> Result<()> {
         found = written.context("it cannot tell")?;
     }
     let text = found.iter().map(|it| {
-        format!("{} {:?} {:?} {:?}", it.table, it.inserted, it.updated, it.deleted)
+        format!(
+            "{} {:?} {:?} {:?}",
+            it.table, it.inserted, it.updated, it.deleted
+        )
     });
     same(
         "sales.deal Some(0) Some(3) Some(1)\nsales.person Some(2) Some(0) Some(0)",
