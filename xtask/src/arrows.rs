@@ -35,6 +35,7 @@ const MAY: &[(&str, &[&str])] = &[
             "obnova-text",
         ],
     ),
+    ("obnova-tryton", &["obnova-engine", "obnova-testkit"]),
     ("xtask", &[]),
 ];
 

@@ -8,6 +8,7 @@ mod screenshots;
 mod sizes;
 mod test;
 mod tools;
+mod tryton;
 
 use std::process::ExitCode;
 
@@ -22,6 +23,10 @@ enum Task {
     // --help is passed on: the demo itself knows its options.
     #[command(disable_help_flag = true)]
     Demo(demo::Options),
+    /// Update a real ERP, from its published packages, while it is used, and bring it back from two updates gone wrong.
+    // --help is passed on: the program itself knows its options.
+    #[command(disable_help_flag = true)]
+    Tryton(tryton::Options),
     /// Check that dependencies between the parts point one way only.
     Arrows,
     /// Everything that must pass before a change is taken: format, clippy, licences, arrows, tests.
@@ -38,6 +43,7 @@ fn main() -> ExitCode {
     let result = match Task::parse() {
         Task::Test(options) => test::run(&options),
         Task::Demo(options) => demo::run(&options),
+        Task::Tryton(options) => tryton::run(&options),
         Task::Arrows => arrows::run(),
         Task::Ci => ci::run(),
         Task::Deny => ci::deny(),

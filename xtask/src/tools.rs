@@ -54,6 +54,18 @@ pub(crate) fn ensure_systemd() -> Result<()> {
     install(&packages)
 }
 
+/// Python and pip, with which the example builds Tryton's releases.
+pub(crate) fn ensure_python() -> Result<()> {
+    let has_pip = Command::new("python3")
+        .args(["-m", "pip", "--version"])
+        .output()
+        .is_ok_and(|output| output.status.success());
+    if has_pip {
+        return Ok(());
+    }
+    install(&["python3", "python3-pip"])
+}
+
 /// axe-core, which finds barriers in pages; returns its script. The lock file pins it by content.
 pub(crate) fn ensure_axe() -> Result<PathBuf> {
     let home = run::target_directory()?.join("tools/npm");

@@ -49,6 +49,7 @@ pub struct Asked {
     headers: Vec<(HeaderName, HeaderValue)>,
     body: Vec<u8>,
     write: Option<String>,
+    unless: Option<String>,
 }
 
 impl Asked {
@@ -71,12 +72,19 @@ impl Asked {
             headers: Vec::new(),
             body,
             write: None,
+            unless: None,
         }
     }
 
     /// With this header.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Asked {
         self.headers.push((name, value));
+        self
+    }
+
+    /// An answer with this text in it is a failure, whatever its status.
+    pub fn unless(mut self, text: impl Into<String>) -> Asked {
+        self.unless = Some(text.into());
         self
     }
 
@@ -238,12 +246,20 @@ async fn send(client: Client, url: String, asked: Asked, due: Instant) -> Done {
     let answered = async {
         let response = request.send().await?;
         let status = response.status();
-        response.bytes().await?;
-        Ok::<_, reqwest::Error>(status)
+        let body = response.bytes().await?;
+        Ok::<_, reqwest::Error>((status, body))
+    };
+    let is_refused = |body: &[u8]| {
+        let text = asked.unless.as_deref();
+        text.is_some_and(|text| String::from_utf8_lossy(body).contains(text))
     };
     let result = match answered.await {
-        Ok(status) if status.as_u16() < 400 => Ok(asked.write),
-        Ok(status) => Err(format!("{} {}: {status}", asked.method, asked.path)),
+        Ok((status, body)) if status.as_u16() < 400 && is_refused(&body) => {
+            let body: String = String::from_utf8_lossy(&body).chars().take(200).collect();
+            Err(format!("{} {}: {body}", asked.method, asked.path))
+        }
+        Ok((status, _)) if status.as_u16() < 400 => Ok(asked.write),
+        Ok((status, _)) => Err(format!("{} {}: {status}", asked.method, asked.path)),
         Err(error) => {
             // The reason itself is at the end of the chain of causes.
             let error = anyhow::Error::from(error.without_url());
@@ -425,6 +441,24 @@ mod tests {
         let nobody = Load::new("http://127.0.0.1:1", 100, make);
         let outcome = nobody.run_for(Duration::from_millis(500)).await.unwrap();
         assert!(outcome.reasons[0].contains("refused"), "{outcome}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_with_the_wrong_text_is_a_failure() {
+        let base = server(Duration::ZERO, "200 OK").await;
+        let load = |text: &'static str| {
+            Load::new(base.clone(), 100, move |_| Asked::get("/").unless(text))
+        };
+        let outcome = load("ok")
+            .run_for(Duration::from_millis(200))
+            .await
+            .unwrap();
+        assert_eq!(outcome.failed, outcome.sent, "{outcome}");
+        let outcome = load("error")
+            .run_for(Duration::from_millis(200))
+            .await
+            .unwrap();
+        assert_eq!(outcome.ok, outcome.sent, "{outcome}");
     }
 
     #[test]
