@@ -12,6 +12,7 @@ mod go_back;
 pub(crate) mod hold;
 mod lay_out;
 pub(crate) mod migrate;
+mod prepare;
 mod protect_database;
 mod protect_files;
 mod release_traffic;
@@ -24,6 +25,7 @@ mod verify;
 pub const SERVER: &[&dyn Step] = &[
     &check::Check,
     &download::Download,
+    &prepare::Prepare,
     &announce::Announce,
     &hold::Hold,
     &stop::Stop,
@@ -42,6 +44,7 @@ pub const SERVER: &[&dyn Step] = &[
 pub const REVERT: &[&dyn Step] = &[
     &check::Check,
     &lay_out::LayOut,
+    &prepare::Prepare,
     &announce::Announce,
     &hold::Hold,
     &stop::Stop,

@@ -16,9 +16,10 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 
 /// The steps of an update, as the real engine names them.
-pub const STEPS: [&str; 14] = [
+pub const STEPS: [&str; 15] = [
     "check",
     "download",
+    "prepare",
     "announce",
     "hold",
     "stop",

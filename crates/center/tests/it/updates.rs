@@ -214,8 +214,8 @@ async fn an_installation_is_followed_live_to_the_window_at_its_end() {
         "{live}"
     );
     assert!(
-        live.contains("event: status\ndata: Step 1 of 14")
-            || live.contains("event: status\ndata: Step 2 of 14"),
+        live.contains("event: status\ndata: Step 1 of 15")
+            || live.contains("event: status\ndata: Step 2 of 15"),
         "{live}"
     );
     assert!(

@@ -1,6 +1,7 @@
 # What each step of an update does, while it does it. Keys: step-<name of the step, dashes for underscores>.
 step-check = Kontrola, zda lze aktualizaci nainstalovat
 step-download = Stahování a ověřování vydání
+step-prepare = Příprava zajištění databáze
 step-announce = Oznámení všem uživatelům
 step-hold = Pozdržení požadavků
 step-stop = Zastavení aplikace

@@ -1,6 +1,7 @@
 # What each step of an update does, while it does it. Keys: step-<name of the step, dashes for underscores>.
 step-check = Checking that the update can be installed
 step-download = Downloading and verifying the release
+step-prepare = Preparing the protection of the database
 step-announce = Telling everyone
 step-hold = Holding requests
 step-stop = Stopping the application

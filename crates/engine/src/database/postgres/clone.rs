@@ -2,12 +2,13 @@
 //! a subvolume of btrfs, by reflink of each file elsewhere.
 
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::fs::statfs;
 
 use super::failure::Failure;
+use super::postmaster::is_alive;
 use super::tools;
 use crate::durable;
 
@@ -15,6 +16,9 @@ use crate::durable;
 const BTRFS: i64 = 0x9123_683e;
 /// The number of every subvolume's own directory.
 const SUBVOLUME: u64 = 256;
+
+/// How the names of what is only tried begin; the process's number follows.
+const TRIAL: &str = "trial-";
 
 /// How a directory is cloned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,8 +41,7 @@ impl Means {
 
 /// Proves by a trial that `data` can be cloned into the directory `beside`.
 pub(super) fn prove(data: &Path, beside: &Path) -> Result<Means, Failure> {
-    let trial = beside.join(format!("trial-{}", std::process::id()));
-    remove(&trial)?;
+    let trial = scratch(beside)?;
     if is_subvolume(data) && tools::in_path("btrfs") {
         let made = clone(data, &trial, Means::Snapshot, &|| true);
         remove(&trial)?;
@@ -53,6 +56,20 @@ pub(super) fn prove(data: &Path, beside: &Path) -> Result<Means, Failure> {
             data.display()
         ))),
     }
+}
+
+/// A path for trying something, where nothing is. What processes that have gone left of theirs goes.
+pub(super) fn scratch(beside: &Path) -> Result<PathBuf, Failure> {
+    let own = std::process::id().to_string();
+    for entry in std::fs::read_dir(beside).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if let Some(process) = name.strip_prefix(TRIAL)
+            && (process == own || !process.parse().is_ok_and(is_alive))
+        {
+            remove(&entry.path())?;
+        }
+    }
+    Ok(beside.join(format!("{TRIAL}{own}")))
 }
 
 /// Clones a directory that nobody writes to; `to` must not exist. Complete and durable when it returns.

@@ -98,8 +98,7 @@ fn cost(
 
 /// A clone of the files of the running server, which is worth nothing but takes as long.
 fn files(cluster: &Cluster, means: Means) -> Result<Cost, Failure> {
-    let trial = cluster.beside().join("measured");
-    clone::remove(&trial)?;
+    let trial = clone::scratch(&cluster.beside())?;
     let until = Instant::now() + PATIENCE;
     let began = Instant::now();
     let cloned = clone::clone(cluster.data(), &trial, means, &|| Instant::now() < until);

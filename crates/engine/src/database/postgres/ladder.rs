@@ -98,9 +98,12 @@ impl Ladder {
             Err(failure) => standby.push(chain(&failure)),
         }
         if standby.is_empty() {
-            let scratch = beside.join(format!("trial-{}", std::process::id()));
-            let found = Replication::find(address, cluster, &scratch);
-            match found.and_then(|found| clone::remove(&scratch).map(|()| found)) {
+            let found = clone::scratch(&beside).and_then(|scratch| {
+                let found = Replication::find(address, cluster, &scratch);
+                clone::remove(&scratch)?;
+                found
+            });
+            match found {
                 Ok(replication) => self.replication = Some(replication),
                 Err(failure) => standby.push(chain(&failure)),
             }

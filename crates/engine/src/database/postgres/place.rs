@@ -13,7 +13,6 @@ use super::cluster::{self, Cluster, Launch, Stop};
 use super::failure::Failure;
 use super::note;
 use super::postmaster::Postmaster;
-use super::tools;
 use crate::durable;
 use crate::installation::Rung;
 
@@ -170,8 +169,8 @@ impl Place {
         note::set_complete(to)
     }
 
-    /// Where programs that work for it say something.
+    /// Where a server on the copy says something; its account makes that file.
     pub(super) fn log(&self) -> PathBuf {
-        tools::log_path(&self.directory)
+        self.directory.join("server.log")
     }
 }
