@@ -69,10 +69,18 @@ impl Client {
             runtime,
             ..
         } = &self.repository;
-        let lock = store.lock()?;
-        let known = self.verified_known();
-        let now = clock::latest(now, known.as_ref().and_then(known_signed_at));
-        let look = self.repository.look_locked(lock, now)?;
+        let floor = self.repository.signed_at();
+        let now_here = now;
+        let mut now = clock::latest(now_here, floor);
+        let mut looked = self.repository.look(now);
+        // The look may have found that the key is not trusted any more that set the time.
+        if let (Err(Error::Expired { .. }), Some(_), None) =
+            (&looked, floor, self.repository.signed_at())
+        {
+            now = clock::latest(now_here, None);
+            looked = self.repository.look(now);
+        }
+        let look = looked?;
         let trusted = look.trusted();
         let expected = assemble::expected(trusted, &self.product)?;
         runtime.block_on(assemble::fetch(&expected, transport, store))?;
@@ -91,7 +99,7 @@ impl Client {
         let Some(trusted) = self.verified_known() else {
             return Ok(None);
         };
-        let now = clock::latest(now, known_signed_at(&trusted));
+        let now = clock::latest(now, self.repository.signed_at());
         let expected = assemble::expected(&trusted, &self.product)?;
         let mut catalog = assemble::assemble(&trusted, &expected, &self.repository.store, now)?;
         // A look that failed half-way may have learnt that a key of this set is not trusted any more.
@@ -158,10 +166,6 @@ fn expires(trusted: &TrustedMetadataSet) -> Timestamp {
     .flatten()
     .min()
     .unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-fn known_signed_at(trusted: &TrustedMetadataSet) -> Option<Timestamp> {
-    trusted.timestamp().and_then(clock::signed_at)
 }
 
 pub(crate) fn chain(error: &dyn std::error::Error) -> String {

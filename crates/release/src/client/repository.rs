@@ -11,6 +11,7 @@ use sigstore_tuf::{TargetFile, TrustedMetadataSet, Updater, UpdaterConfig};
 use tokio::runtime::Runtime;
 
 use super::{Options, chain};
+use crate::clock;
 use crate::digest::Pin;
 use crate::durable::{self, Lock};
 use crate::error::Error;
@@ -56,10 +57,7 @@ impl Repository {
     /// Asks the repository for its newest metadata and verifies it. `now` is believed: see [`super::Client::refresh`] for
     /// which time is to be.
     pub fn look(&self, now: Timestamp) -> Result<Look<'_>, Error> {
-        self.look_locked(self.store.lock()?, now)
-    }
-
-    pub(super) fn look_locked(&self, lock: Lock, now: Timestamp) -> Result<Look<'_>, Error> {
+        let lock = self.store.lock()?;
         let (store, failure) = self.store.for_updater();
         let mut config = UpdaterConfig::default();
         config.max_root_rotations = 256;
@@ -80,20 +78,42 @@ impl Repository {
         })
     }
 
+    /// When the newest timestamp of a complete look was signed, if its key is still trusted: whoever has stolen that key could
+    /// set the time to an end at which everything has expired, and a new key must help against that.
+    pub(super) fn signed_at(&self) -> Option<Timestamp> {
+        let known = self.store.known().ok()??;
+        let mut trusted = self.rooted(u64::MAX).ok()?;
+        trusted
+            .update_timestamp(known.timestamp.as_bytes(), Timestamp::UNIX_EPOCH)
+            .ok()?;
+        trusted.timestamp().and_then(clock::signed_at)
+    }
+
+    /// The first root and the kept ones after it, up to this version or to the last one that is kept.
+    fn rooted(&self, version: u64) -> Result<TrustedMetadataSet, Error> {
+        let untrusted = |error| self.explain(error);
+        let mut trusted = TrustedMetadataSet::from_root(&self.root).map_err(untrusted)?;
+        while trusted.root().version < version {
+            let next = trusted.root().version + 1;
+            let name = format!("root_history/{next}.root.json");
+            let Some(root) = self.store.metadata(&name)? else {
+                break;
+            };
+            trusted.update_root(&root).map_err(untrusted)?;
+        }
+        Ok(trusted)
+    }
+
     /// The last complete set, verified again. It may have expired: dates are judged by whoever uses it.
     pub(super) fn known(&self) -> Result<Option<TrustedMetadataSet>, Error> {
         let Some(known) = self.store.known()? else {
             return Ok(None);
         };
         let untrusted = |error| self.explain(error);
-        let mut trusted = TrustedMetadataSet::from_root(&self.root).map_err(untrusted)?;
-        while trusted.root().version < known.root_version {
-            let next = trusted.root().version + 1;
-            let root = self
-                .store
-                .metadata(&format!("root_history/{next}.root.json"))?
-                .ok_or_else(|| Error::damaged(format!("{next}.root.json"), "is missing"))?;
-            trusted.update_root(&root).map_err(untrusted)?;
+        let mut trusted = self.rooted(known.root_version)?;
+        if trusted.root().version != known.root_version {
+            let missing = trusted.root().version + 1;
+            return Err(Error::damaged(format!("{missing}.root.json"), "is missing"));
         }
         let long_ago = Timestamp::UNIX_EPOCH;
         trusted

@@ -162,3 +162,27 @@ fn new_keys_bring_clients_back_that_were_led_to_the_end_of_all_numbers() {
     let catalog = shop.client().refresh(Timestamp::now()).unwrap();
     assert_eq!(versions(&catalog), ["1.0.0", "1.1.0", "1.2.0"]);
 }
+
+/// Obnova's own date of signing keeps a clock from being set back; it must not keep time from going on.
+#[test]
+fn new_keys_bring_clients_back_that_were_led_to_the_end_of_all_time() {
+    let (shop, _) = seen();
+    copy(&shop.repository(), &shop.path("mirror"));
+    let mirror = Forger::of(&shop, shop.path("mirror"));
+    mirror.change("timestamp", |signed| {
+        signed["x-obnova-signed-at"] = "2999-01-01T00:00:00Z".into();
+        signed["expires"] = "3000-01-01T00:00:00Z".into();
+    });
+    let misled = shop.client_of(shop.path("mirror").to_str().unwrap());
+    misled.refresh(Timestamp::now()).unwrap();
+    let error = shop.client().refresh(Timestamp::now()).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Untrusted, "{error}");
+    shop.publish("1.2.0", "", &[("bin/crm", b"3")]);
+    crate::keys::rotate(&shop, Role::Timestamp, None);
+    let catalog = shop.client().refresh(Timestamp::now()).unwrap();
+    assert_eq!(versions(&catalog), ["1.0.0", "1.1.0", "1.2.0"]);
+    // From here on the new key's date counts.
+    shop.client()
+        .refresh(crate::workshop::in_days(-400))
+        .unwrap();
+}
