@@ -25,6 +25,10 @@ impl Description {
                 "version: build metadata (+…) does not order versions; leave it out".into(),
             );
         }
+        // Beside the directory of version 1.0.0-a lies its record 1.0.0-a.json, which another version's directory must not be.
+        if self.version.pre.ends_with(".json") {
+            return Some("version: must not end in .json".into());
+        }
         if let Some(address) = &self.support_email
             && !address.split_once('@').is_some_and(|(user, host)| {
                 !user.is_empty() && !host.is_empty() && !address.contains(char::is_whitespace)

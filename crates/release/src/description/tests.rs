@@ -110,3 +110,11 @@ fn a_release_of_a_later_format_is_not_guessed_at() {
     let error = Description::from_json(later.as_bytes(), "x").unwrap_err();
     assert!(error.to_string().contains("update Obnova"), "{error}");
 }
+
+#[test]
+fn a_version_whose_directory_would_be_another_one_s_record_is_refused() {
+    let text = refused(|toml| toml.replace("\"1.0.0\"", "\"1.0.0-a.json\""));
+    assert!(text.contains(".json"), "{text}");
+    let fine = LEAST.replace("\"1.0.0\"", "\"1.0.0-json\"");
+    Description::from_toml(&fine, "x").unwrap();
+}

@@ -31,7 +31,8 @@ pub fn description(data: &[u8]) {
         let again = Description::from_json(&json, "release.json").unwrap();
         assert_eq!(again, description);
         assert_eq!(again.to_json().unwrap(), json);
-        // It names a directory and a file.
+        // It names a directory and, with `.json` behind it, a file beside the others.
+        assert!(!description.version.to_string().ends_with(".json"));
         let name = description.version.to_string();
         assert!(
             !name.contains(['/', '\\', '\0']) && !name.starts_with('.'),
