@@ -27,6 +27,7 @@ use crate::traffic::Traffic;
 use crate::update::{self, End};
 
 mod answers;
+mod examine;
 mod rehearse;
 mod reverts;
 
@@ -210,9 +211,8 @@ impl Engine {
                 self.shut_down(stop_application);
                 self.state()
             }
-            Request::Events { .. }
-            | Request::Traffic
-            | Request::Doctor { .. } => Err(Problem::new(problem::BAD_REQUEST)),
+            Request::Doctor { measure } => self.examine(measure),
+            Request::Events { .. } | Request::Traffic => Err(Problem::new(problem::BAD_REQUEST)),
         };
         answer.unwrap_or_else(Answer::Problem)
     }

@@ -20,6 +20,7 @@ mod application;
 pub mod client;
 mod copies;
 pub mod database;
+mod doctor;
 #[allow(clippy::disallowed_methods)] // the one place for them
 mod durable;
 mod engine;

@@ -148,6 +148,11 @@ impl Traffic {
             .then(|| inner.order.clone())
     }
 
+    /// How many fronts are connected.
+    pub fn fronts(&self) -> usize {
+        self.lock().fronts.len()
+    }
+
     /// Whether this front is still counted.
     pub fn is_connected(&self, front: u64) -> bool {
         self.lock().fronts.contains_key(&front)

@@ -11,7 +11,7 @@ use crate::commands;
 /// Update system for client/server business software.
 ///
 /// Exit codes: 0 done; 1 failed, nothing was changed; 2 the command line is wrong; 3 the update failed and everything was
-/// returned to the state before; 4 the engine does not answer.
+/// returned to the state before; 4 the engine does not answer; 5 the rehearsal failed, nothing was changed.
 #[derive(Debug, Parser)]
 #[command(version, about, long_about, max_term_width = 110)]
 pub struct Cli {
@@ -68,16 +68,55 @@ pub enum Command {
         /// The version; the newest offered unless given.
         version: Option<Version>,
     },
+    /// Try an update on a clone of the database and the data files, and follow that to its end. The application runs on.
+    #[command(
+        after_help = "Examples:\n  obnova rehearse\n  obnova rehearse 1.1.0 --json\n  obnova rehearse --log      # what the newest one said\n  obnova rehearse --cancel"
+    )]
+    Rehearse {
+        /// The version; the newest offered unless given.
+        version: Option<Version>,
+        /// Break off the rehearsal that is running; its clone is deleted.
+        #[arg(long, conflicts_with_all = ["version", "log"])]
+        cancel: bool,
+        /// Print what the newest rehearsal of this version said, instead of making another.
+        #[arg(long)]
+        log: bool,
+    },
     /// Install an update and follow it to its end.
     #[command(
-        after_help = "Examples:\n  obnova install\n  obnova install 1.1.0 --json\n  obnova install --insist   # although it failed here before"
+        after_help = "Examples:\n  obnova install\n  obnova install 1.1.0 --json\n  obnova install --insist   # although it failed here before, or its rehearsal did"
     )]
     Install {
         /// The version; the newest offered unless given.
         version: Option<Version>,
-        /// Install although this version failed here before.
+        /// Install although this version failed here before, or its rehearsal did.
         #[arg(long)]
         insist: bool,
+    },
+    /// Go back to the version before the last update, and to its data: what was written since is lost unless it is saved.
+    #[command(
+        after_help = "Examples:\n  obnova revert                          # says what would be lost, and asks\n  obnova revert --export /srv/saved --yes"
+    )]
+    Revert {
+        /// First save the database and the data files written since into this new directory.
+        #[arg(long, value_name = "DIR")]
+        export: Option<PathBuf>,
+        /// Do not ask.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// List the protected copies that are kept, newest first.
+    #[command(after_help = "Examples:\n  obnova copies\n  obnova copies --delete 4")]
+    Copies {
+        /// Delete the copy made before this update.
+        #[arg(long, value_name = "UPDATE")]
+        delete: Option<u64>,
+    },
+    /// Look whether this installation is fit for updates, and how its data can be protected. Ends with 1 when something is bad.
+    Doctor {
+        /// Try every way of protecting the database on a small scale and time it; takes seconds.
+        #[arg(long)]
+        measure: bool,
     },
     /// List all updates, newest first.
     History,

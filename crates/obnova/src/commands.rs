@@ -12,12 +12,16 @@ use crate::cli::Command;
 use crate::output::Output;
 
 mod check;
+mod copies;
+mod doctor;
 mod history;
 mod install;
 mod plan;
 mod recover;
+pub mod rehearse;
 pub mod release;
 mod report;
+mod revert;
 mod roles;
 mod setup;
 mod status;
@@ -50,6 +54,21 @@ pub fn run(command: Command, state: &Path, output: &Output) -> anyhow::Result<Ex
         Command::Install { version, insist } => {
             block_on(install::run(&client, version, insist, output))
         }
+        Command::Rehearse {
+            version,
+            cancel,
+            log,
+        } => {
+            let wish = match (cancel, log) {
+                (true, _) => rehearse::Wish::Cancel,
+                (_, true) => rehearse::Wish::Log(version),
+                _ => rehearse::Wish::Make(version),
+            };
+            block_on(rehearse::run(&client, wish, output))
+        }
+        Command::Revert { export, yes } => block_on(revert::run(&client, export, yes, output)),
+        Command::Copies { delete } => block_on(copies::run(&client, delete, output)),
+        Command::Doctor { measure } => block_on(doctor::run(&client, measure, output)),
         Command::History => block_on(history::run(&client, output)),
         Command::Report { update } => block_on(report::run(&client, update, output)),
         Command::Recover => block_on(recover::run(&client, output)),

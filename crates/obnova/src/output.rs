@@ -10,6 +10,8 @@ use serde::Serialize;
 
 /// Exit code: the update was undone.
 pub const ROLLED_BACK: u8 = 3;
+/// Exit code: the rehearsal failed.
+pub const REHEARSAL_FAILED: u8 = 5;
 /// Exit code: nobody answers.
 const UNREACHABLE: u8 = 4;
 

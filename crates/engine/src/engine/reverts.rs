@@ -57,7 +57,7 @@ impl Engine {
         }
     }
 
-    fn bytes(&self, copy: &Kept) -> u64 {
+    pub(super) fn bytes(&self, copy: &Kept) -> u64 {
         let copy = self.installation.protected(copy.update);
         self.database.protected_size(&copy.join("database"))
             + crate::files::size(&copy.join("files"))

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use obnova_engine::Moment;
-use obnova_engine::api::{Answer, KeepRule, Outcome, Request, Settings, TableChange, UpdateKind};
+use obnova_engine::api::{Answer, Health, KeepRule, Outcome, Request, Settings, TableChange, UpdateKind};
 
 use crate::Case;
 use crate::fixture::{Deed, TAKEN, Try, Was};
@@ -28,6 +28,7 @@ pub const CASES: &[Case] = &[
     ("an_export_never_replaces_anything", export_refused),
     ("only_the_last_finished_update_can_be_taken_back", refused),
     ("copies_are_kept_by_the_rule_and_never_the_last_goes", kept),
+    ("the_doctor_looks_and_leaves_nothing_behind", doctor),
 ];
 
 /// An installation of 1.0.0 that was updated to 1.1.0, and what it was before and is now.
@@ -276,4 +277,28 @@ fn kept() -> Result<String> {
     ensure!(updates(&it.copies()?) == [5], "{:?}", it.copies()?);
     it.end()?;
     Ok("1 of 5".to_owned())
+}
+
+fn doctor() -> Result<String> {
+    let Updated { it, new, .. } = updated()?;
+    let Answer::Doctor(doctor) = it.ask(&Request::Doctor { measure: true })? else {
+        anyhow::bail!("no doctor");
+    };
+    let health = |topic: &str| {
+        let mut found = doctor.findings.iter().filter(|it| it.topic == topic);
+        found.next().map(|it| it.health)
+    };
+    // There is no front here, and room enough for everything.
+    ensure!(health("front") == Some(Health::Bad), "{doctor:?}");
+    for topic in ["database", "disk", "copies", "data", "repository", "clock"] {
+        ensure!(health(topic) == Some(Health::Good), "{topic}: {doctor:?}");
+    }
+    for topic in ["file-system", "network-namespace", "user"] {
+        let health = health(topic).context(topic)?;
+        ensure!(health != Health::Bad, "{topic}: {doctor:?}");
+    }
+    ensure!(doctor.rungs.iter().any(|rung| rung.chosen), "{doctor:?}");
+    new.expect_same(&it.now()?)?;
+    it.end()?;
+    Ok(format!("{} findings", doctor.findings.len()))
 }

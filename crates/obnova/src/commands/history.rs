@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use obnova_engine::api::{Answer, Outcome, Request, UpdateSummary};
+use obnova_engine::api::{Answer, Outcome, Request, UpdateKind, UpdateSummary};
 use obnova_engine::client::Client;
 use obnova_text::Text;
 
+use super::status::seconds;
 use crate::output::{Failed, Output};
 
 /// Lists them, newest first.
@@ -26,12 +27,20 @@ pub async fn run(client: &Client, output: &Output) -> anyhow::Result<ExitCode> {
 fn line(text: &Text, update: &UpdateSummary) -> String {
     let outcome = text.get(match update.outcome {
         Outcome::Running => "cli-outcome-running",
+        Outcome::Completed if update.kind != UpdateKind::Install => "cli-outcome-reverted",
         Outcome::Completed => "cli-outcome-completed",
         Outcome::RolledBack => "cli-outcome-rolled-back",
     });
     let started = update.started.strftime("%Y-%m-%d %H:%M");
-    format!(
+    let mut line = format!(
         "{:>4}  {started} UTC  {} -> {}  {outcome}  {}",
         update.update, update.from, update.to, update.actor
-    )
+    );
+    let held = update.blackout_ms.map(|ms| ("cli-held", ms));
+    let forecast = update.forecast.as_ref();
+    let foretold = forecast.map(|it| ("cli-foretold", it.blackout_ms));
+    for (key, ms) in held.into_iter().chain(foretold) {
+        line += &format!("  {}", text.with(key, &[("time", &seconds(ms))]));
+    }
+    line
 }

@@ -7,6 +7,7 @@ use obnova_engine::api::{Answer, EventKind, Line, Request, State, UpdateId};
 use obnova_engine::client::Client;
 use semver::Version;
 
+use super::status::seconds;
 use crate::output::{Failed, Output, ROLLED_BACK, explain, say};
 
 /// How long a restarting engine is waited for while following.
@@ -25,23 +26,30 @@ pub async fn run(
         Answer::State(state) => State::clone(&state).last_event,
         _ => 0,
     };
-    let actor = format!("cli:{}", rustix::process::getuid().as_raw());
+    let actor = actor();
     let request = Request::Install {
         version,
         actor,
         insist,
     };
     match client.call(&request).await.map_err(Failed)? {
-        Answer::Started { update } => follow(client, update, after, output).await,
+        Answer::Started { update } => follow(client, update, after, "cli-completed", output).await,
         other => anyhow::bail!("the engine gave an unexpected answer: {other:?}"),
     }
 }
 
-/// Prints events until the last version of the click has ended; survives a restart of the engine.
-async fn follow(
+/// Who asks, for the journal and the mails.
+pub(super) fn actor() -> String {
+    format!("cli:{}", rustix::process::getuid().as_raw())
+}
+
+/// Prints events until the last version of the click has ended, with the text `completed` at a good end; survives a restart of
+/// the engine.
+pub(super) async fn follow(
     client: &Client,
     update: UpdateId,
     mut after: u64,
+    completed: &str,
     output: &Output,
 ) -> anyhow::Result<ExitCode> {
     let mut tries = 0;
@@ -57,7 +65,7 @@ async fn follow(
                     }
                     if output.json {
                         output.line(&event)?;
-                    } else if let Some(words) = describe(&event.kind, output) {
+                    } else if let Some(words) = describe(&event.kind, completed, output) {
                         say(&words)?;
                     }
                     if let Some(code) = end(&event.kind, client).await {
@@ -72,13 +80,19 @@ async fn follow(
     }
 }
 
-fn describe(kind: &EventKind, output: &Output) -> Option<String> {
+fn describe(kind: &EventKind, completed: &str, output: &Output) -> Option<String> {
     let text = output.text;
     let step_name = |step: &str| text.get(&format!("step-{}", step.replace('_', "-")));
-    let seconds =
-        |milliseconds: u64| format!("{}.{:03} s", milliseconds / 1000, milliseconds % 1000);
     Some(match kind {
-        EventKind::UpdateStarted { from, to, .. } => format!("{from} -> {to}"),
+        EventKind::UpdateStarted {
+            from, to, forecast, ..
+        } => match forecast {
+            Some(forecast) => format!(
+                "{from} -> {to}\n{}",
+                super::status::forecast(text, forecast)
+            ),
+            None => format!("{from} -> {to}"),
+        },
         EventKind::StepFinished { step, took_ms, .. } => {
             format!("  {} ({})", step_name(step), seconds(*took_ms))
         }
@@ -89,7 +103,7 @@ fn describe(kind: &EventKind, output: &Output) -> Option<String> {
             text.with("cli-step-undone", &[("step", &step_name(step))])
         }
         EventKind::Completed { blackout_ms } => {
-            text.with("cli-completed", &[("blackout", &seconds(*blackout_ms))])
+            text.with(completed, &[("blackout", &seconds(*blackout_ms))])
         }
         EventKind::RolledBack { problem, .. } => explain(text, problem),
         EventKind::StepStarted { .. } | EventKind::UndoStarted { .. } => return None,

@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
-use obnova_engine::api::{Answer, Request};
+use obnova_engine::api::{Answer, Plan, Rehearsal, Request};
 use obnova_engine::client::Client;
 use semver::Version;
 
+use super::status::{forecast, rehearsal};
 use crate::output::{Failed, Output, explain};
 
 /// The dry run.
@@ -19,6 +20,7 @@ pub async fn run(
         .await
         .map_err(Failed)?
     {
+        let known = rehearsed(client, &plan).await;
         output.print(&plan, |text| {
             let mut lines = vec![format!("{} -> {}", plan.from, plan.to)];
             for step in &plan.steps {
@@ -28,6 +30,10 @@ pub async fn run(
             let size = |count| obnova_text::bytes(count, text.lang());
             let (needed, free) = (size(plan.disk_needed), size(plan.disk_free));
             lines.push(text.with("cli-disk", &[("needed", &needed), ("free", &free)]));
+            if let Some(known) = &known {
+                lines.push(rehearsal(text, known));
+                lines.extend(known.forecast.as_ref().map(|it| forecast(text, it)));
+            }
             lines.extend(
                 plan.obstacles
                     .iter()
@@ -37,4 +43,13 @@ pub async fn run(
         })?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The newest rehearsal of what is planned, if the engine has one.
+async fn rehearsed(client: &Client, plan: &Plan) -> Option<Rehearsal> {
+    let Ok(Answer::State(state)) = client.call(&Request::State).await else {
+        return None;
+    };
+    let known = state.check?.offer?.rehearsal?;
+    (known.version == plan.to).then_some(known)
 }

@@ -2,7 +2,10 @@
 
 use std::process::ExitCode;
 
-use obnova_engine::api::{Answer, Phase, Request, State};
+use obnova_engine::api::{
+    Answer, Expired, Forecast, ForecastTraffic, Isolation, Phase, Rehearsal, RehearsalOutcome,
+    Request, State,
+};
 use obnova_engine::client::Client;
 use obnova_text::Text;
 
@@ -40,6 +43,10 @@ fn describe(text: &Text, state: &State) -> String {
         Some(_) => text.get("cli-serving"),
         None => text.get("cli-holding"),
     });
+    if let Some(running) = &state.rehearsing {
+        let version = running.version.to_string();
+        lines.push(text.with("cli-rehearsing", &[("version", &version)]));
+    }
     let Some(check) = &state.check else {
         lines.push(text.get("cli-never-checked"));
         return lines.join("\n");
@@ -51,6 +58,10 @@ fn describe(text: &Text, state: &State) -> String {
         None => lines.push(text.get("cli-nothing-newer")),
         Some(offer) => {
             lines.push(text.with("cli-offered", &[("version", &offer.version.to_string())]));
+            if let Some(known) = &offer.rehearsal {
+                lines.push(rehearsal(text, known));
+                lines.extend(known.forecast.as_ref().map(|it| forecast(text, it)));
+            }
             for notes in &offer.notes {
                 let language = text.lang().tag();
                 let notes_text = notes
@@ -73,4 +84,56 @@ fn describe(text: &Text, state: &State) -> String {
         }
     }
     lines.join("\n")
+}
+
+/// How a rehearsal ended, and what it is worth now.
+pub fn rehearsal(text: &Text, known: &Rehearsal) -> String {
+    let version = known.version.to_string();
+    let finished = known.finished.strftime("%Y-%m-%d %H:%M UTC").to_string();
+    let key = match known.outcome {
+        RehearsalOutcome::Passed => "cli-rehearsal-passed",
+        RehearsalOutcome::Failed => "cli-rehearsal-failed",
+        RehearsalOutcome::NotMade => "cli-rehearsal-not-made",
+    };
+    let args = [("version", version.as_str()), ("at", finished.as_str())];
+    let mut line = text.with(key, &args);
+    let expired = known.expired.map(|why| match why {
+        Expired::Version => "rehearsal-expired-version",
+        Expired::Age => "rehearsal-expired-age",
+        Expired::Growth => "rehearsal-expired-growth",
+    });
+    if let Some(why) = expired {
+        line += &format!(" {} {}", text.get("rehearsal-expired"), text.get(why));
+    }
+    if known.isolation == Isolation::None && known.outcome != RehearsalOutcome::NotMade {
+        line += &format!(" {}", text.get("rehearsal-not-isolated"));
+    }
+    line
+}
+
+/// What an update will take.
+pub fn forecast(text: &Text, forecast: &Forecast) -> String {
+    let key = match forecast.traffic {
+        ForecastTraffic::Hold => "cli-forecast-hold",
+        ForecastTraffic::MaintenancePage => "cli-forecast-page",
+    };
+    text.with(
+        key,
+        &[
+            ("time", &seconds(forecast.blackout_ms)),
+            ("shortest", &seconds(forecast.blackout_min_ms)),
+            ("longest", &seconds(forecast.blackout_max_ms)),
+            ("back", &seconds(forecast.way_back_ms)),
+            (
+                "disk",
+                &obnova_text::bytes(forecast.disk_bytes, text.lang()),
+            ),
+            ("deadline", &format!("{} s", forecast.deadline_s)),
+        ],
+    )
+}
+
+/// Milliseconds as seconds, the same in every language, for those who compare lines.
+pub fn seconds(milliseconds: u64) -> String {
+    format!("{}.{:03} s", milliseconds / 1000, milliseconds % 1000)
 }

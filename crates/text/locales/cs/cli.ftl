@@ -49,3 +49,16 @@ doctor-user = Uživatel, pod nímž běží aplikace
 doctor-protect = zajištění trvá { $figure }
 doctor-return = návrat trvá { $figure }
 doctor-takes = potřebuje { $figure } na disku
+
+# Zkoušky a předpovědi
+cli-rehearsing = Verze { $version } se zkouší na kopii. Aplikace běží beze změny.
+cli-rehearsal-passed = Zkouška verze { $version } prošla ({ $at }).
+cli-rehearsal-failed = Zkouška verze { $version } neprošla ({ $at }). Aplikace ani jejích dat se nic nedotklo.
+cli-rehearsal-not-made = Zkouška verze { $version } neproběhla ({ $at }).
+cli-rehearsal-nowhere = Zkouška skončila a není známo jak: obnova status
+cli-rehearsal-log = Výpis zkoušky: obnova rehearse { $version } --log
+cli-forecast-hold = Předpověď: požadavky budou čekat { $time } (od { $shortest } do { $longest }); návrat trvá { $back }; místo na disku { $disk }; po { $deadline } se vše vrátí zpět.
+cli-forecast-page = Předpověď: přechod potrvá { $time } (od { $shortest } do { $longest }), hned se stránkou o údržbě; návrat trvá { $back }; místo na disku { $disk }; po { $deadline } se vše vrátí zpět.
+cli-held = pozdrženo { $time }
+cli-foretold = předpověď { $time }
+cli-outcome-reverted = vráceno k předchozí verzi

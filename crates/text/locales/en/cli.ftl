@@ -49,3 +49,16 @@ doctor-user = User of the application
 doctor-protect = protecting takes { $figure }
 doctor-return = going back takes { $figure }
 doctor-takes = needs { $figure } of disk
+
+# Rehearsals and forecasts
+cli-rehearsing = Version { $version } is being rehearsed on a clone. The application runs on unchanged.
+cli-rehearsal-passed = The rehearsal of version { $version } passed ({ $at }).
+cli-rehearsal-failed = The rehearsal of version { $version } failed ({ $at }). The application and its data were not touched.
+cli-rehearsal-not-made = The rehearsal of version { $version } was not made ({ $at }).
+cli-rehearsal-nowhere = The rehearsal ended without saying how: obnova status
+cli-rehearsal-log = What the clone said: obnova rehearse { $version } --log
+cli-forecast-hold = Forecast: requests wait { $time } ({ $shortest } to { $longest }); the way back takes { $back }; { $disk } of disk; everything is undone after { $deadline }.
+cli-forecast-page = Forecast: the change-over takes { $time } ({ $shortest } to { $longest }), with the maintenance page at once; the way back takes { $back }; { $disk } of disk; everything is undone after { $deadline }.
+cli-held = held { $time }
+cli-foretold = forecast { $time }
+cli-outcome-reverted = returned to the version before
