@@ -10,6 +10,8 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use obnova_engine::api::{Answer, Isolation, RehearsalOutcome, Request};
+use obnova_engine::client::Client;
 use obnova_release::publish::{BuildOptions, InitOptions, Vendor, build, init, publish};
 use obnova_testkit::systemd::Systemd;
 
@@ -34,10 +36,15 @@ fn the_packaged_units_run_an_update_with_no_more_rights_than_they_need() -> Resu
     machine.await_version("1.0.0")?;
     machine.accounts_are_right()?;
 
+    machine.rehearsal_is_cut_off()?;
     machine.obnova(&["install", "1.1.0"])?.expect(0)?;
     machine.await_version("1.1.0")?;
-    // Its migration fails half-way.
-    machine.obnova(&["install", "1.2.0"])?.expect(3)?;
+    // Its migration fails half-way, as a rehearsal would tell too.
+    machine.publish("1.2.0", r#""3", "--fail-at", "3""#)?;
+    machine.obnova(&["check"])?.expect(0)?;
+    machine
+        .obnova(&["install", "1.2.0", "--insist"])?
+        .expect(3)?;
     machine.await_version("1.1.0")?;
     machine.data_is_the_applications()?;
 
@@ -69,7 +76,7 @@ impl Machine {
             dir,
         };
         std::fs::copy(env!("CARGO_BIN_EXE_obnova"), machine.program())?;
-        machine.make_releases()?;
+        machine.make_repository()?;
         machine.write_installation()?;
         for unit in UNITS {
             machine.place(
@@ -106,46 +113,50 @@ impl Machine {
         Ok(std::fs::write(to, text)?)
     }
 
-    fn make_releases(&self) -> Result<()> {
+    fn vendor(&self) -> Vendor {
         let place = |name: &str| self.dir.path().join(name);
-        let vendor = Vendor::new(place("repository"), vec![place("keys")]);
+        Vendor::new(place("repository"), vec![place("keys")])
+    }
+
+    fn make_repository(&self) -> Result<()> {
+        let keys = self.dir.path().join("keys");
         let options = InitOptions {
-            online_keys: place("keys"),
-            offline_keys: place("keys"),
+            online_keys: keys.clone(),
+            offline_keys: keys,
             root: (1, 1),
             targets: (1, 1),
         };
-        let initialised = init(&vendor, &options)?;
+        let initialised = init(&self.vendor(), &options)?;
         std::fs::create_dir(self.state())?;
         std::fs::copy(initialised.root, self.state().join("root.json"))?;
-        for (version, migrate) in [
-            ("1.0.0", r#""1""#),
-            ("1.1.0", r#""2""#),
-            ("1.2.0", r#""3", "--fail-at", "3""#),
-        ] {
-            let work = place(&format!("work-{version}"));
-            std::fs::create_dir_all(work.join("tree/bin"))?;
-            std::fs::copy(test_app()?, work.join("tree/bin/test-app"))?;
-            let place_words = r#""--database", "${database}", "--data", "${data}""#;
-            std::fs::write(
-                work.join("release.toml"),
-                format!(
-                    "product = \"test-app\"\nname = \"Test\"\nversion = \"{version}\"\ndate = \"2026-01-01\"\n[server]\n\
-                     start = [\"${{tree}}/bin/test-app\", \"serve\", \"--port\", \"${{port}}\", \"--version\", \
-                     \"{version}\", {place_words}]\n\
-                     migrate = [\"${{tree}}/bin/test-app\", \"migrate\", \"--to\", {migrate}, {place_words}]\n\
-                     health_seconds = 30\n[[server.health]]\npath = \"/health\"\ncontains = \"{version}\"\n\
-                     [database]\nchange = \"migrate\"\n[notes]\nen = \"{version}\"\ncs = \"{version}\"\n"
-                ),
-            )?;
-            let out = place(&format!("built-{version}"));
-            build(&BuildOptions {
-                description: work.join("release.toml"),
-                tree: work.join("tree"),
-                out: out.clone(),
-            })?;
-            publish(&vendor, &out)?;
-        }
+        self.publish("1.0.0", r#""1""#)?;
+        self.publish("1.1.0", r#""2""#)
+    }
+
+    /// Publishes a version whose migration gets these words.
+    fn publish(&self, version: &str, migrate: &str) -> Result<()> {
+        let work = self.dir.path().join(format!("work-{version}"));
+        std::fs::create_dir_all(work.join("tree/bin"))?;
+        std::fs::copy(test_app()?, work.join("tree/bin/test-app"))?;
+        let place = r#""--database", "${database}", "--data", "${data}""#;
+        std::fs::write(
+            work.join("release.toml"),
+            format!(
+                "product = \"test-app\"\nname = \"Test\"\nversion = \"{version}\"\ndate = \"2026-01-01\"\n[server]\n\
+                 start = [\"${{tree}}/bin/test-app\", \"serve\", \"--port\", \"${{port}}\", \"--version\", \
+                 \"{version}\", {place}]\n\
+                 migrate = [\"${{tree}}/bin/test-app\", \"migrate\", \"--to\", {migrate}, {place}]\n\
+                 health_seconds = 30\n[[server.health]]\npath = \"/health\"\ncontains = \"{version}\"\n\
+                 [database]\nchange = \"migrate\"\n[notes]\nen = \"{version}\"\ncs = \"{version}\"\n"
+            ),
+        )?;
+        let out = self.dir.path().join(format!("built-{version}"));
+        build(&BuildOptions {
+            description: work.join("release.toml"),
+            tree: work.join("tree"),
+            out: out.clone(),
+        })?;
+        publish(&self.vendor(), &out)?;
         Ok(())
     }
 
@@ -257,6 +268,44 @@ impl Machine {
             String::from_utf8_lossy(&seen.stdout)
         );
         Ok(())
+    }
+
+    /// What a rehearsal needs is among what the engine's unit is left with.
+    fn rehearsal_is_cut_off(&self) -> Result<()> {
+        let ask = |request: Request| {
+            let client = Client::new(&self.state());
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            match runtime.block_on(client.call(&request)) {
+                Ok(Answer::State(state)) => Ok(state),
+                other => bail!("{request:?}: {other:?}"),
+            }
+        };
+        ask(Request::Check)?;
+        let actor = "test".to_owned();
+        let version = Some("1.1.0".parse()?);
+        ask(Request::Rehearse { version, actor })?;
+        let began = Instant::now();
+        loop {
+            let state = ask(Request::State)?;
+            let offer = state.check.and_then(|check| check.offer);
+            let rehearsal = offer.and_then(|offer| offer.rehearsal);
+            if let Some(rehearsal) = rehearsal.filter(|_| state.rehearsing.is_none()) {
+                ensure!(
+                    rehearsal.outcome == RehearsalOutcome::Passed
+                        && rehearsal.isolation == Isolation::Network,
+                    "{rehearsal:?}"
+                );
+                return Ok(());
+            }
+            ensure!(
+                began.elapsed() < 2 * PATIENCE,
+                "the rehearsal does not end: {:?}",
+                state.rehearsing
+            );
+            sleep(Duration::from_millis(200));
+        }
     }
 
     fn data_is_the_applications(&self) -> Result<()> {
