@@ -3,6 +3,7 @@
 //!
 //! Run all: `cargo test -p obnova-engine --test transaction`; some: add `-- part-of-a-name`.
 
+mod checks;
 mod disk;
 mod fixture;
 mod hostile;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
 fn run(arguments: &[String]) -> ExitCode {
     let cases: Vec<Case> = ordinary::CASES
         .iter()
+        .chain(checks::CASES)
         .chain(hostile::CASES)
         .chain(places::CASES)
         .chain(disk::CASES)
