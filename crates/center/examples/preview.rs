@@ -1,12 +1,15 @@
 //! The centre with an engine that only pretends, for working on the pages: `cargo run -p obnova-center --example preview`.
 //! Sign in as anna@example.com with the password `correct horse battery`. The address is printed; `PREVIEW_FAILS=1` makes the
-//! installation fail, `PREVIEW_PORT` chooses the port.
+//! installation fail, `PREVIEW_REHEARSAL=failed` a rehearsal, `PREVIEW_PORT` chooses the port.
 
 #[path = "../tests/it/engine.rs"]
 mod engine;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use obnova_engine::api::{ProtectedCopy, RehearsalOutcome, RevertPlan, TableChange};
+use semver::Version;
 use tokio::net::TcpListener;
 
 #[tokio::main]
@@ -17,6 +20,11 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     engine.change(|facts| {
         facts.pace = Duration::from_millis(1500);
         facts.fails = std::env::var_os("PREVIEW_FAILS").map(|_| semver::Version::new(1, 1, 0));
+        if std::env::var("PREVIEW_REHEARSAL").is_ok_and(|end| end == "failed") {
+            facts.rehearsals = RehearsalOutcome::Failed;
+        }
+        facts.copies = copies();
+        facts.revert_plan = Some(revert_plan());
     });
     let port: u16 = std::env::var("PREVIEW_PORT")
         .ok()
@@ -40,6 +48,37 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     serving.await??;
     drop(engine);
     Ok(std::fs::remove_dir_all(folder)?)
+}
+
+fn copies() -> Vec<ProtectedCopy> {
+    let copy = |update, minor, is_last| ProtectedCopy {
+        update,
+        version: Version::new(1, minor, 0),
+        to: Version::new(1, minor + 1, 0),
+        at: Timestamp::now(),
+        bytes: 1_240_000_000,
+        is_last,
+        can_revert: is_last,
+    };
+    vec![copy(1, 0, true), copy(9, 8, false)]
+}
+
+fn revert_plan() -> RevertPlan {
+    let change = |table: &str, inserted| TableChange {
+        table: table.into(),
+        inserted: Some(inserted),
+        updated: Some(3),
+        deleted: None,
+    };
+    RevertPlan {
+        update: 1,
+        from: Version::new(1, 1, 0),
+        to: Version::new(1, 0, 0),
+        since: Timestamp::now(),
+        written: Some(vec![change("contact", 124), change("public.deal", 7)]),
+        files_changed: 12,
+        obstacles: vec![],
+    }
 }
 
 /// The first administrator and some more people, as a browser would make them.
