@@ -12,8 +12,9 @@ use super::owned::{self, On};
 use crate::Case;
 use crate::contract::{Subject, protect, restore, same};
 
-/// How often, for each rung.
+/// How often, for each rung; those that stop a server take longer.
 const KILLS: u32 = 8;
+const KILLS_OF_CLUSTERS: u32 = 4;
 
 pub(super) fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
@@ -24,7 +25,7 @@ pub(super) fn cases() -> Vec<Case> {
     for rung in ["copy", "dump"] {
         add(
             rung,
-            Box::new(move |server| killed(&Server::new(server, "crm", rung)?)),
+            Box::new(move |server| killed(&Server::new(server, "crm", rung)?, KILLS)),
         );
     }
     for (name, on, rung) in [
@@ -32,12 +33,12 @@ pub(super) fn cases() -> Vec<Case> {
         ("file_system on btrfs", On::Btrfs, "file_system"),
         ("standby", On::Here, "standby"),
     ] {
-        add(name, Box::new(move |_| killed(&owned::subject(on, rung)?)));
+        add(name, Box::new(move |_| killed(&owned::subject(on, rung)?, KILLS_OF_CLUSTERS)));
     }
     cases
 }
 
-fn killed(subject: &Server) -> Result<()> {
+fn killed(subject: &Server, kills: u32) -> Result<()> {
     let before = subject.now()?;
     let began = Instant::now();
     protect(subject)?;
@@ -46,8 +47,8 @@ fn killed(subject: &Server) -> Result<()> {
     let began = Instant::now();
     restore(subject)?;
     let returning = began.elapsed();
-    for kill in 0..KILLS {
-        let instant = f64::from(kill) / f64::from(KILLS);
+    for kill in 0..kills {
+        let instant = f64::from(kill) / f64::from(kills);
         kill_after(subject, "protect", protecting.mul_f64(instant))?;
         restore(subject)?;
         same(&before, &subject.now()?).with_context(|| format!("protecting, {instant}"))?;
@@ -68,7 +69,7 @@ fn killed(subject: &Server) -> Result<()> {
 }
 
 fn kill_after(subject: &Server, verb: &str, time: Duration) -> Result<()> {
-    let mut child = Command::new(std::env::current_exe()?)
+    let mut child = Command::new(crate::postgres::owned::THIS)
         .args(["drive", verb])
         .arg(subject.directory.path())
         .arg(subject.protected())

@@ -13,6 +13,9 @@ use super::Server;
 /// Says in the environment that this process has a mount namespace of its own.
 const OWN_MOUNTS: &str = "OBNOVA_TEST_MOUNTS";
 
+/// This very program, also when its file has been replaced by a newer one.
+pub const THIS: &str = "/proc/self/exe";
+
 /// Where a cluster lies.
 #[derive(Clone, Copy)]
 pub enum On {
@@ -32,7 +35,9 @@ pub fn enter() {
     if std::env::var_os(OWN_MOUNTS).is_some() || !is_root {
         return;
     }
-    if let Ok(program) = std::env::current_exe() {
+    // Its name may lead to a newer one meanwhile; `unshare` is another program, so it is told the number.
+    let program = format!("/proc/{}/exe", std::process::id());
+    if let Ok(program) = std::fs::read_link(&program) {
         // Only when it cannot be done it goes on here; then the cases that mount something say so.
         let _ = Command::new("unshare")
             .args(["--mount", "--propagation", "private"])

@@ -139,7 +139,7 @@ fn own_network(server: &Postgres) -> Result<()> {
     let script = "ip link set lo up && exec \"$@\"";
     let output = Command::new("unshare")
         .args(["--net", "sh", "-c", script, "sh"])
-        .arg(std::env::current_exe()?)
+        .arg(format!("/proc/{}/exe", std::process::id()))
         .args(["drive", "stage"])
         .arg(subject.directory.path())
         .arg(&clone)
@@ -167,7 +167,7 @@ fn ends_with_starter(server: &Postgres) -> Result<()> {
     let clone = directory.path().join("clone");
     let driver = subject.driver()?;
     driver.snapshot(&clone, &|| true).map_err(crate::failed)?;
-    let mut child = Command::new(std::env::current_exe()?)
+    let mut child = Command::new(crate::postgres::owned::THIS)
         .args(["drive", "stay"])
         .arg(subject.directory.path())
         .arg(&clone)
