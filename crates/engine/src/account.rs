@@ -225,3 +225,6 @@ pub fn give(service: &Service, path: &Path) -> io::Result<()> {
         None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;
