@@ -1,14 +1,15 @@
 //! Waits until the new version passes every probe of its release, then has the release's own check look at it.
 //!
-//! Only here: the version before, should it have to come back, is asked by its probes alone. It was checked when it was
-//! installed, and a check may write (a session, a line of a log) where all has to be exactly as it was.
+//! Only a version that is new: one that comes back, after a failure or because an administrator reverts, is asked by its probes
+//! alone. It was checked when it was installed, and a check may write (a session, a line of a log) where all has to be exactly as
+//! it was.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use obnova_release::Description;
 
-use crate::api::Problem;
+use crate::api::{Problem, UpdateKind};
 use crate::launch::{Record, Start};
 use crate::log;
 use crate::probe;
@@ -103,8 +104,9 @@ fn check(
     patience: Duration,
     worth_it: &dyn Fn() -> bool,
 ) -> Result<(), String> {
-    let Some(words) = &description.server.check else {
-        return Ok(());
+    let words = match (&description.server.check, &cx.kind) {
+        (Some(words), UpdateKind::Install) => words,
+        _ => return Ok(()),
     };
     let start = Start {
         record: &record(cx),
