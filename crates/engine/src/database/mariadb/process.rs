@@ -41,6 +41,8 @@ const READY_PATIENCE: Duration = Duration::from_secs(600);
 /// How long a server that was started may take until it is seen as a process.
 const APPEARANCE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(10);
+/// Pause between two signals.
+const AGAIN: Duration = Duration::from_secs(2);
 /// Bytes of its log that a problem quotes.
 const QUOTED: usize = 4000;
 
@@ -69,7 +71,6 @@ pub(super) enum Starting {
 
 /// The process that works in this data directory.
 pub(super) fn find(data: &Path) -> Option<i32> {
-    let wanted = std::fs::metadata(data).ok()?;
     let entries = std::fs::read_dir("/proc").ok()?;
     entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
@@ -77,11 +78,14 @@ pub(super) fn find(data: &Path) -> Option<i32> {
             let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
             NAMES.contains(&name.trim())
         })
-        .find(|pid| {
-            // Follows the link; a process that has ended has none.
-            let works_in = std::fs::metadata(format!("/proc/{pid}/cwd"));
-            works_in.is_ok_and(|it| (it.dev(), it.ino()) == (wanted.dev(), wanted.ino()))
-        })
+        .find(|pid| works_in(*pid, data))
+}
+
+/// Whether a process works in a directory. One that has ended works nowhere, also before anybody has asked for its end.
+fn works_in(pid: i32, data: &Path) -> bool {
+    let place = |path: &Path| Some(std::fs::metadata(path).ok()?).map(|it| (it.dev(), it.ino()));
+    let works_in = place(Path::new(&format!("/proc/{pid}/cwd")));
+    works_in.is_some() && works_in == place(data)
 }
 
 /// How the server on this directory can be started as it was before.
@@ -172,10 +176,12 @@ impl Starting {
     /// Ends the server cleanly.
     pub(super) fn stop(&self, data: &Path) -> Result<(), Failure> {
         match self {
-            Starting::Commands { stop, .. } => run(stop)?,
-            Starting::Itself { .. } => signal(data, Signal::TERM),
+            Starting::Commands { stop, .. } => {
+                run(stop)?;
+                wait_for_end(data, None, STOP_PATIENCE)
+            }
+            Starting::Itself { .. } => wait_for_end(data, Some(Signal::TERM), STOP_PATIENCE),
         }
-        wait_for_end(data, STOP_PATIENCE)
     }
 
     /// Ends the server as fast as can be: what it has in memory is not needed any more.
@@ -192,8 +198,7 @@ impl Starting {
             signal(data, Signal::KILL);
             let _ = stopping.join();
         }
-        signal(data, Signal::KILL);
-        wait_for_end(data, KILL_PATIENCE)
+        wait_for_end(data, Some(Signal::KILL), KILL_PATIENCE)
     }
 
     /// Starts the server if it does not run, and waits until it lets the application in. What it says beside its own log goes
@@ -202,8 +207,12 @@ impl Starting {
         let options = address.options()?;
         let began = Instant::now();
         let (mut is_started, mut seen) = (false, began);
+        let mut pid = None;
         loop {
-            if find(data).is_some() {
+            pid = pid
+                .filter(|pid| works_in(*pid, data))
+                .or_else(|| find(data));
+            if pid.is_some() {
                 seen = Instant::now();
             } else if !is_started {
                 is_started = true;
@@ -274,16 +283,25 @@ fn signal(data: &Path, signal: Signal) {
     }
 }
 
-fn wait_for_end(data: &Path, patience: Duration) -> Result<(), Failure> {
-    let until = Instant::now() + patience;
+/// Waits until nobody works in the directory any more. A server that is just starting does not hear every signal, so it gets
+/// this one again and again.
+fn wait_for_end(data: &Path, again: Option<Signal>, patience: Duration) -> Result<(), Failure> {
+    let began = Instant::now();
     while let Some(pid) = find(data) {
-        if Instant::now() > until {
+        if began.elapsed() > patience {
             return Err(Failure::Unsuitable(format!(
                 "the server (process {pid}) does not end within {} s",
                 patience.as_secs()
             )));
         }
-        sleep(POLL);
+        if let (Some(again), Some(pid)) = (again, Pid::from_raw(pid)) {
+            // It may have ended by itself.
+            let _ = kill_process(pid, again);
+        }
+        let until = Instant::now() + AGAIN;
+        while works_in(pid, data) && Instant::now() < until {
+            sleep(POLL);
+        }
     }
     Ok(())
 }

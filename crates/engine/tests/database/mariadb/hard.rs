@@ -76,7 +76,8 @@ fn nobody_gets_in() -> Result<()> {
         // They would go on working in a database that is half there: whoever gets in is ended before this does any harm.
         let guests = scope.spawn(|| {
             while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                let _ = subject.sql("SELECT SLEEP(2); TRUNCATE person; INSERT INTO old (b) VALUES ('lost')");
+                let _ = subject
+                    .sql("SELECT SLEEP(2); TRUNCATE person; INSERT INTO old (b) VALUES ('lost')");
             }
         });
         std::thread::sleep(std::time::Duration::from_millis(500));
