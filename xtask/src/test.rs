@@ -28,6 +28,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 fn all(options: &Options, stages: &mut Stages) -> Result<()> {
     stages.stage("browser", tools::ensure_browser)?;
     stages.stage("postgresql", tools::ensure_postgres)?;
+    stages.stage("postgresql versions", tools::ensure_postgres_versions)?;
+    stages.stage("file systems", tools::ensure_file_systems)?;
+    stages.stage("mariadb", tools::ensure_mariadb)?;
     stages.stage("systemd", tools::ensure_systemd)?;
     let mut axe = None;
     stages.stage("axe-core", || {

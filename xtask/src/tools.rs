@@ -1,5 +1,6 @@
 //! What the tests need besides a Rust toolchain, and how it comes onto the machine.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -25,6 +26,23 @@ const FONTS: &[(&str, &str)] = &[
 const POSTGRES: &str = "/usr/lib/postgresql";
 /// A systemd and a message bus for it. The tests start their own; what this machine is run by does not matter.
 const SYSTEMD: &[(&str, &str)] = &[("busctl", "systemd"), ("dbus-daemon", "dbus")];
+const FILE_SYSTEMS: &[(&str, &str)] = &[
+    ("mkfs.xfs", "xfsprogs"),
+    ("mkfs.btrfs", "btrfs-progs"),
+    ("btrfs", "btrfs-progs"),
+    ("filefrag", "e2fsprogs"),
+    ("unshare", "util-linux"),
+    ("setpriv", "util-linux"),
+    ("ip", "iproute2"),
+];
+/// A MariaDB server's programs and its clients'.
+const MARIADB: &[(&str, &str)] = &[
+    ("/usr/sbin/mariadbd", "mariadb-server"),
+    ("/usr/bin/mariadb-install-db", "mariadb-server"),
+    ("/usr/bin/mariadb-dump", "mariadb-client"),
+];
+/// Debian asks this program whether a package may start what it brings; 101 is no.
+const POLICY: &str = "/usr/sbin/policy-rc.d";
 const NPM: &[(&str, &str)] = &[("npm", "npm")];
 
 /// Chromium, its WebDriver, and the fonts with which pictures look the same everywhere.
@@ -42,6 +60,16 @@ pub(crate) fn ensure_postgres() -> Result<()> {
         return Ok(());
     }
     install(&["postgresql"])
+}
+
+/// Programs that make file systems which clone files, and namespaces for mounting them.
+pub(crate) fn ensure_file_systems() -> Result<()> {
+    install(&missing(FILE_SYSTEMS))
+}
+
+/// The servers of the oldest and the newest PostgreSQL that are known, which no Debian has beside its own.
+pub(crate) fn ensure_postgres_versions() -> Result<()> {
+    npm("npm-postgres").map(drop)
 }
 
 /// systemd's programs, of which the tests make a systemd of their own in new namespaces.
@@ -66,23 +94,51 @@ pub(crate) fn ensure_python() -> Result<()> {
     install(&["python3", "python3-pip"])
 }
 
+/// A MariaDB server's programs. The tests make servers of their own with them; the package would start one for everybody.
+pub(crate) fn ensure_mariadb() -> Result<()> {
+    let absent = MARIADB
+        .iter()
+        .filter(|(program, _)| !Path::new(program).is_file());
+    let mut packages: Vec<&str> = absent.map(|(_, package)| *package).collect();
+    packages.dedup();
+    let has_policy = Path::new(POLICY).exists();
+    if !packages.is_empty() && !has_policy {
+        // Only root can, and only root installs.
+        let written = std::fs::write(POLICY, "#!/bin/sh\nexit 101\n");
+        if written.is_ok() {
+            std::fs::set_permissions(POLICY, PermissionsExt::from_mode(0o755))?;
+        }
+    }
+    let installed = install(&packages);
+    if !packages.is_empty() && !has_policy {
+        std::fs::remove_file(POLICY).ok();
+    }
+    installed
+}
+
 /// axe-core, which finds barriers in pages; returns its script. The lock file pins it by content.
 pub(crate) fn ensure_axe() -> Result<PathBuf> {
-    let home = run::target_directory()?.join("tools/npm");
-    let script = home.join("node_modules/axe-core/axe.min.js");
-    let lock = run::root().join("xtask/npm/package-lock.json");
-    if script.is_file() && same_content(&lock, &home.join("package-lock.json")) {
-        return Ok(script);
+    Ok(npm("npm")?.join("node_modules/axe-core/axe.min.js"))
+}
+
+/// The packages of a folder of `xtask`, whose lock file pins them by content; returns where they are.
+fn npm(folder: &str) -> Result<PathBuf> {
+    let home = run::target_directory()?.join("tools").join(folder);
+    let source = run::root().join("xtask").join(folder);
+    let lock = source.join("package-lock.json");
+    let is_there = home.join("node_modules/.package-lock.json").is_file();
+    if is_there && same_content(&lock, &home.join("package-lock.json")) {
+        return Ok(home);
     }
     install(&missing(NPM))?;
     std::fs::create_dir_all(&home)?;
     for file in ["package.json", "package-lock.json"] {
-        std::fs::copy(run::root().join("xtask/npm").join(file), home.join(file))?;
+        std::fs::copy(source.join(file), home.join(file))?;
     }
     let mut npm = Command::new("npm");
     npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]);
     run::run(npm.current_dir(&home))?;
-    Ok(script)
+    Ok(home)
 }
 
 /// cargo-deny in exactly one version, built without optimisation: it runs for seconds, so building it is what costs.
