@@ -9,6 +9,7 @@ mod users;
 mod vendor;
 mod world;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -54,8 +55,10 @@ struct Station {
     ok: bool,
     /// How long it took.
     seconds: f64,
-    /// Figures, or what went wrong.
+    /// In words, or what went wrong.
     found: String,
+    /// The figures in it: seconds, bytes, and numbers of things, as their names say.
+    figures: BTreeMap<&'static str, f64>,
 }
 
 fn main() -> ExitCode {
@@ -101,6 +104,7 @@ fn report(stations: &[Station], as_json: bool) {
         ok,
         seconds,
         found,
+        ..
     } in stations
     {
         let verdict = if *ok { "ok    " } else { "FAILED" };

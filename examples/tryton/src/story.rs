@@ -1,5 +1,6 @@
 //! The story, station by station; it ends at the first that does not hold.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -17,12 +18,35 @@ const NEW: &str = "7.2.23";
 /// How long people work before and after an update.
 const AROUND: Duration = Duration::from_secs(5);
 
+/// What a station found: in words, and its figures.
+#[derive(Default)]
+struct Found {
+    text: String,
+    figures: BTreeMap<&'static str, f64>,
+}
+
+impl Found {
+    fn new(text: String) -> Found {
+        Found {
+            text,
+            ..Found::default()
+        }
+    }
+
+    fn figure(mut self, name: &'static str, value: f64) -> Found {
+        self.figures.insert(name, value);
+        self
+    }
+}
+
 /// Somebody who walks through it.
 pub(crate) struct Story<'a> {
     world: World,
     options: &'a Options,
     stations: Vec<Station>,
     user: Option<User>,
+    /// The newest version that the vendor has published since.
+    published: Option<String>,
 }
 
 impl<'a> Story<'a> {
@@ -32,6 +56,7 @@ impl<'a> Story<'a> {
             options,
             stations: Vec::new(),
             user: None,
+            published: None,
         }
     }
 
@@ -75,11 +100,18 @@ impl<'a> Story<'a> {
         }
     }
 
-    fn note(&mut self, station: &'static str, began: Instant, result: Result<String>) -> bool {
+    fn note(&mut self, station: &'static str, began: Instant, result: Result<Found>) -> bool {
         let (ok, found) = match result {
             Ok(found) => (true, found),
-            Err(error) => (false, format!("{error:#}\n{}", self.world.log())),
+            Err(error) => {
+                let text = format!("{error:#}\n{}", self.world.log());
+                (false, Found::new(text))
+            }
         };
+        let Found {
+            text: found,
+            figures,
+        } = found;
         let seconds = began.elapsed().as_secs_f64();
         eprintln!(
             "{} {station} ({seconds:.1} s): {found}",
@@ -90,41 +122,48 @@ impl<'a> Story<'a> {
             ok,
             seconds,
             found,
+            figures,
         });
         ok
     }
 
-    async fn install(&mut self) -> Result<String> {
+    async fn install(&mut self) -> Result<Found> {
         let began = Instant::now();
         self.world.setup()?;
         let setup = began.elapsed().as_secs_f64();
         self.world.start().await?;
-        let tree = mebibytes(self.world.vendor.tree_bytes(FIRST)?);
-        Ok(format!("obnova setup {setup:.1} s; its tree has {tree}"))
+        let tree = self.world.vendor.tree_bytes(FIRST)?;
+        let text = format!(
+            "obnova setup {setup:.1} s; its tree has {}",
+            mebibytes(tree)
+        );
+        Ok(Found::new(text)
+            .figure("setup_s", setup)
+            .figure("tree_bytes", tree as f64))
     }
 
-    async fn seed(&mut self) -> Result<String> {
+    async fn seed(&mut self) -> Result<Found> {
         let mut seed = self.world.script("seed", FIRST);
         seed.args(["--database", &self.world.database()])
             .args(["--parties", &self.options.parties.to_string()]);
         let said = run(&mut seed)?.trim().to_owned();
-        Ok(format!(
-            "{said}; the database has {}",
-            mebibytes(self.world.database_bytes()?)
-        ))
+        let bytes = self.world.database_bytes()?;
+        let text = format!("{said}; the database has {}", mebibytes(bytes));
+        Ok(Found::new(text)
+            .figure("parties", self.options.parties as f64)
+            .figure("database_bytes", bytes as f64))
     }
 
-    async fn sign_in(&mut self) -> Result<String> {
+    async fn sign_in(&mut self) -> Result<Found> {
         let user = User::sign_in(self.world.front, &self.world.password).await?;
         let version = user.version().await?;
         ensure!(version == OLD, "the server is {version}");
         let parties = user.parties().await?;
         ensure!(parties >= self.options.parties, "only {parties} parties");
         self.user = Some(user);
-        Ok(format!(
-            "Tryton {version}, {parties} parties; {}",
-            self.world.memory()?
-        ))
+        let memory = self.world.memory()?;
+        let text = format!("Tryton {version}, {parties} parties; {}", told(&memory));
+        Ok(with_memory(Found::new(text), memory))
     }
 
     fn user(&self) -> Result<&User> {
@@ -132,8 +171,8 @@ impl<'a> Story<'a> {
     }
 
     /// Rehearses a version, which must fail with this code, or pass; the people's data must not notice.
-    async fn rehearse(&mut self, version: &str, code: Option<&str>) -> Result<String> {
-        let growth = self.publish(version).await?;
+    async fn rehearse(&mut self, version: &str, code: Option<&str>) -> Result<Found> {
+        let (download, tree) = self.publish(version).await?;
         let before = self.world.now()?;
         self.world
             .ask(&Request::Rehearse {
@@ -165,11 +204,20 @@ impl<'a> Story<'a> {
             obstacles.contains(&"rehearsal-failed") == code.is_some(),
             "it stands in the way: {obstacles:?}"
         );
-        Ok(format!("{version} in {took:.1} s: {found}; {growth}"))
+        let text = format!(
+            "{version} in {took:.1} s: {}; {} to download of {}",
+            found.text,
+            mebibytes(download),
+            mebibytes(tree)
+        );
+        Ok(Found { text, ..found }
+            .figure("rehearsal_s", took)
+            .figure("download_bytes", download as f64)
+            .figure("tree_bytes", tree as f64))
     }
 
     /// Installs a version that must be undone for this reason, and compares all with what was before.
-    async fn undone(&mut self, version: &str, code: &str) -> Result<String> {
+    async fn undone(&mut self, version: &str, code: &str) -> Result<Found> {
         self.publish(version).await?;
         let user = self.user()?.clone();
         let parties = user.parties().await?;
@@ -185,16 +233,19 @@ impl<'a> Story<'a> {
             user.parties().await? == parties,
             "the session sees something else"
         );
-        Ok(format!(
-            "{version}: {}; {}; pg_dump ({}), files and program as before; sessions live",
+        let held = seconds(update.blackout_ms.unwrap_or(0));
+        let text = format!(
+            "{version}: {}; requests held {held:.1} s; pg_dump ({}), files and program as before; sessions live",
             excerpt(problem.detail.as_deref().unwrap_or_default()),
-            held(&update),
             mebibytes(bytes as u64)
-        ))
+        );
+        Ok(Found::new(text)
+            .figure("held_s", held)
+            .figure("dump_bytes", bytes as f64))
     }
 
     /// Updates to a version while people work: no request may fail, and each write must be there once.
-    async fn updated(&mut self, version: &str) -> Result<String> {
+    async fn updated(&mut self, version: &str) -> Result<Found> {
         self.publish(version).await?;
         let user = self.user()?.clone();
         let work = user.work(self.options.rate);
@@ -216,7 +267,8 @@ impl<'a> Story<'a> {
         );
         let now = user.version().await?;
         ensure!(now == NEW, "the server is {now}");
-        Ok(format!(
+        let memory = self.world.memory()?;
+        let text = format!(
             "{} requests, {} failed, {} writes each there once, longest wait {:.1} s; {}{}; the session from before works; {}",
             outcome.sent,
             outcome.failed,
@@ -224,12 +276,23 @@ impl<'a> Story<'a> {
             outcome.latency.max_ms / 1000.0,
             held(&update),
             foretold(&update),
-            self.world.memory()?
-        ))
+            told(&memory)
+        );
+        let found = Found::new(text)
+            .figure("requests", outcome.sent as f64)
+            .figure("failed", outcome.failed as f64)
+            .figure("writes", written.len() as f64)
+            .figure("longest_wait_s", outcome.latency.max_ms / 1000.0)
+            .figure("held_s", seconds(update.blackout_ms.unwrap_or(0)))
+            .figure("protect_s", took(&update, "protect_database"))
+            .figure("migrate_s", took(&update, "migrate"))
+            .figure("start_s", took(&update, "start"))
+            .figure("verify_s", took(&update, "verify"));
+        Ok(with_memory(found, memory))
     }
 
     /// The customer's own programs, by Tryton's client library of the new series.
-    async fn agrees(&mut self, version: &str) -> Result<String> {
+    async fn agrees(&mut self, version: &str) -> Result<Found> {
         let mut program = self.world.script("use", version);
         let said = run(program.args(["--url", &self.world.url()]))?;
         let found: Value = serde_json::from_str(said.trim())?;
@@ -241,68 +304,78 @@ impl<'a> Story<'a> {
         );
         ensure!(found["amount"] == "1005.00", "{found}");
         ensure!(found["written"][1] == "Brno", "{found}");
-        Ok(format!(
-            "{customers} customers, {opportunities} opportunities, and it writes"
-        ))
+        let text = format!("{customers} customers, {opportunities} opportunities, and it writes");
+        Ok(Found::new(text))
     }
 
-    /// Has the vendor publish a version, unless that is done, and the customer look.
-    async fn publish(&self, version: &str) -> Result<String> {
-        let offered = |state: &obnova_engine::api::State| {
-            let offer = state.check.as_ref().and_then(|check| check.offer.as_ref());
-            offer.is_some_and(|offer| offer.version.to_string() == version)
-        };
-        if offered(&self.world.state().await?) {
-            return Ok(String::new());
+    /// Has the vendor publish a version, unless that is done, and the customer look. Bytes that are new in it, and of its tree.
+    async fn publish(&mut self, version: &str) -> Result<(u64, u64)> {
+        let tree = self.world.vendor.tree_bytes(version)?;
+        if self.published.as_deref() == Some(version) {
+            return Ok((0, tree));
         }
         let before = self.world.content_bytes()?;
         self.world.vendor.publish(version)?;
         let new = self.world.content_bytes()? - before;
-        let state = self.world.state_of(&Request::Check).await?;
-        if !offered(&state) {
-            bail!("{version} is not offered: {:?}", state.check);
+        let check = self.world.state_of(&Request::Check).await?.check;
+        let offer = check.as_ref().and_then(|check| check.offer.as_ref());
+        if offer.is_none_or(|offer| offer.version.to_string() != version) {
+            bail!("{version} is not offered: {check:?}");
         }
-        let tree = self.world.vendor.tree_bytes(version)?;
-        Ok(format!(
-            "{} to download of {}",
-            mebibytes(new),
-            mebibytes(tree)
-        ))
+        self.published = Some(version.to_owned());
+        Ok((new, tree))
     }
 }
 
-fn verdict(rehearsal: &Rehearsal, code: Option<&str>) -> Result<String> {
+fn verdict(rehearsal: &Rehearsal, code: Option<&str>) -> Result<Found> {
     let problem = rehearsal.problem.as_ref();
     match (code, rehearsal.outcome) {
         (Some(code), RehearsalOutcome::Failed) if problem.is_some_and(|it| it.code == code) => {
-            Ok(code.to_owned())
+            Ok(Found::new(code.to_owned()))
         }
         (None, RehearsalOutcome::Passed) => {
             let forecast = rehearsal.forecast.as_ref().context("no forecast")?;
-            Ok(format!(
+            let text = format!(
                 "blackout {:.1} s ({:.1} to {:.1}), way back {:.1} s",
                 seconds(forecast.blackout_ms),
                 seconds(forecast.blackout_min_ms),
                 seconds(forecast.blackout_max_ms),
                 seconds(forecast.way_back_ms)
-            ))
+            );
+            Ok(Found::new(text)
+                .figure("foretold_s", seconds(forecast.blackout_ms))
+                .figure("foretold_way_back_s", seconds(forecast.way_back_ms)))
         }
         (_, outcome) => bail!("{outcome:?}: {problem:?}"),
     }
 }
 
+/// Seconds that a step took.
+fn took(update: &UpdateSummary, name: &str) -> f64 {
+    let step = update.steps.iter().find(|step| step.step == name);
+    seconds(step.and_then(|step| step.took_ms).unwrap_or(0))
+}
+
 fn held(update: &UpdateSummary) -> String {
-    let took = |name: &str| {
-        let step = update.steps.iter().find(|step| step.step == name);
-        seconds(step.and_then(|step| step.took_ms).unwrap_or(0))
-    };
     format!(
         "requests held {:.1} s (protect {:.1}, migrate {:.1}, start and verify {:.1})",
         seconds(update.blackout_ms.unwrap_or(0)),
-        took("protect_database"),
-        took("migrate"),
-        took("start") + took("verify")
+        took(update, "protect_database"),
+        took(update, "migrate"),
+        took(update, "start") + took(update, "verify")
     )
+}
+
+fn told(memory: &[(&'static str, u64)]) -> String {
+    let each = memory
+        .iter()
+        .map(|(who, bytes)| format!("{who} {}", mebibytes(*bytes)));
+    each.collect::<Vec<_>>().join(", ")
+}
+
+fn with_memory(found: Found, memory: Vec<(&'static str, u64)>) -> Found {
+    let add = |found: Found, (who, bytes): (&'static str, u64)| found.figure(who, bytes as f64);
+    memory.into_iter().fold(found, add)
 }
 
 fn foretold(update: &UpdateSummary) -> String {

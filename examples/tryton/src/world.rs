@@ -207,7 +207,7 @@ impl World {
         Ok(self.server.sql("postgres", "postgres", &sql)?.parse()?)
     }
 
-    /// Bytes that were downloaded so far, and bytes of a version's tree as installed.
+    /// Bytes of all content of the repository, compressed.
     pub(crate) fn content_bytes(&self) -> Result<u64> {
         crate::vendor::bytes(&self.vendor.repository().join("content"))
     }
@@ -223,23 +223,19 @@ impl World {
         })
     }
 
-    /// Memory of each role and of the application, resident, in MiB.
-    pub(crate) fn memory(&self) -> Result<String> {
+    /// Bytes of memory that each role and the application have, resident.
+    pub(crate) fn memory(&self) -> Result<Vec<(&'static str, u64)>> {
         let mut found = Vec::new();
-        for (role, mark) in [
-            ("engine", "engine"),
-            ("front", "front"),
-            ("centre", "center"),
-        ] {
-            if let Some(pid) = self.role(mark)? {
-                found.push(format!("{role} {} MiB", resident(pid)?));
+        for role in ["engine", "front", "center"] {
+            if let Some(pid) = self.role(role)? {
+                found.push((role, resident(pid)?));
             }
         }
         let record = std::fs::read(self.state_dir.join("service.json"))?;
         let record: serde_json::Value = serde_json::from_slice(&record)?;
         let pid = record["pid"].as_i64().context("no process")?;
-        found.push(format!("Tryton {} MiB", resident(pid)?));
-        Ok(found.join(", "))
+        found.push(("tryton", resident(pid)?));
+        Ok(found)
     }
 
     fn role(&self, role: &str) -> Result<Option<i64>> {
@@ -345,5 +341,5 @@ fn resident(pid: i64) -> Result<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
     let kibibytes = line.and_then(|line| line.split_whitespace().next());
-    Ok(kibibytes.context("no VmRSS")?.parse::<u64>()? / 1024)
+    Ok(kibibytes.context("no VmRSS")?.parse::<u64>()? * 1024)
 }
