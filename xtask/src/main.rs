@@ -1,6 +1,7 @@
 //! Chores of the project, so that each has one command on every machine and in CI.
 
 mod arrows;
+mod bench;
 mod ci;
 mod demo;
 mod run;
@@ -27,6 +28,8 @@ enum Task {
     // --help is passed on: the program itself knows its options.
     #[command(disable_help_flag = true)]
     Tryton(tryton::Options),
+    /// Measure what things cost, as ratios within one run.
+    Bench(bench::Options),
     /// Check that dependencies between the parts point one way only.
     Arrows,
     /// Everything that must pass before a change is taken: format, clippy, licences, arrows, tests.
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Tryton(options) => tryton::run(&options),
+        Task::Bench(options) => bench::run(&options),
         Task::Arrows => arrows::run(),
         Task::Ci => ci::run(),
         Task::Deny => ci::deny(),
