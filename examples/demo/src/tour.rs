@@ -13,6 +13,8 @@ use serde::Serialize;
 use crate::admin::Admin;
 use crate::world::World;
 
+mod rehearsing;
+
 /// The administrator of the tour.
 pub const ADMIN_NAME: &str = "Alena Správcová";
 /// Their address, and name to sign in with.
@@ -96,12 +98,20 @@ impl<'a> Tour<'a> {
             self.offered("1.1.0", &["1.1.0"])
         );
         station!(
+            "1.1.0 is rehearsed on a clone: it will work, and how long it will take",
+            self.rehearses("1.1.0")
+        );
+        station!(
             "1.1.0 is installed: data migrated, everybody told",
             self.installs("1.1.0")
         );
         station!("1.2.0 is offered", self.offered("1.2.0", &["1.2.0"]));
         station!(
-            "1.2.0 fails on real data: everything is as before",
+            "1.2.0 is rehearsed on a clone: it will not work, Install is refused",
+            self.rehearses_in_vain("1.2.0", "migration-failed")
+        );
+        station!(
+            "1.2.0 is insisted on and fails on real data: everything is as before",
             self.fails("1.2.0", "migration-failed")
         );
         station!("the report about it holds no secrets", self.reports());
@@ -114,6 +124,10 @@ impl<'a> Tour<'a> {
         station!(
             "1.4.0 is not healthy: everything is as before",
             self.fails("1.4.0", "unhealthy")
+        );
+        station!(
+            "1.3.0 is left again for 1.1.0 and its data",
+            self.goes_back("1.1.0")
         );
         station!(
             "the engine is killed and adopts the running CRM again",
@@ -206,10 +220,14 @@ impl<'a> Tour<'a> {
             "the Updates page lacks {version}"
         );
         let mails = self.expect_mails(2).await?;
-        Ok(format!(
-            "requests held for {} ms, {mails}",
-            update.blackout_ms.unwrap_or(0)
-        ))
+        let held = update.blackout_ms.unwrap_or(0);
+        Ok(match update.forecast {
+            Some(forecast) => format!(
+                "requests held for {held} ms, {} were foretold, {mails}",
+                forecast.blackout_ms
+            ),
+            None => format!("requests held for {held} ms, {mails}"),
+        })
     }
 
     /// What 1.1.0 and 1.3.0 are known to do to the data.
@@ -419,6 +437,8 @@ pub async fn set_up(world: &World, admin: &Admin, password: &str) -> Result<usiz
             "SELECT name, email, language, groups FROM app_user WHERE active = 1",
         ),
         ("import_enabled", "yes"),
+        // Where nobody may make network namespaces: this CRM talks to nobody.
+        ("rehearsal_unisolated", "yes"),
     ];
     admin.send(&page, "/settings", &fields).await?;
     let page = admin.open("/users/import").await?;
