@@ -18,6 +18,7 @@ use crate::plan;
 use crate::problem;
 use crate::recovery::{Recovery, decide};
 use crate::releases::Releases;
+use crate::reserve;
 use crate::service::{self, Service};
 use crate::settings;
 use crate::state::{History, Update};
@@ -134,6 +135,7 @@ impl Engine {
                 keep_to_rule = Instant::now() + SOON;
             } else if Instant::now() >= keep_to_rule {
                 self.keep_to_rule();
+                reserve::make_last(&self.installation.state_dir);
                 keep_to_rule = Instant::now() + A_DAY;
             } else if Instant::now() >= not_before {
                 failures = if self.look_after() { 0 } else { failures + 1 };
@@ -321,6 +323,9 @@ impl Engine {
             if let Err(error) = durable::remove_temporaries(&directory) {
                 tracing::warn!(%error, "left-overs could not be removed");
             }
+        }
+        if self.hub.with_history(|history| history.open().is_none()) {
+            reserve::give_back_all(&self.installation.state_dir);
         }
         // That of an open update says that users have worked with the version before since.
         let open = self

@@ -37,6 +37,7 @@ mod recovery;
 pub mod rehearsal;
 mod releases;
 mod report;
+mod reserve;
 mod revert;
 pub mod server;
 pub mod service;

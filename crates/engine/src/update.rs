@@ -10,6 +10,7 @@ use crate::hub::Hub;
 use crate::journal::JournalError;
 use crate::problem;
 use crate::recovery::POINT_OF_NO_RETURN;
+use crate::reserve;
 use crate::state::{Direction, Update};
 use crate::step::{Context, Step, chain};
 use crate::steps;
@@ -85,6 +86,7 @@ pub fn forwards(hub: &Hub, cx: &mut Context, deadline: Duration) -> End {
             cx.deadline = None;
         }
     }
+    reserve::give_back_all(&cx.installation.state_dir);
     let blackout_ms = blackout(hub, cx.update, true);
     match must(cx, || {
         hub.append(cx.update, EventKind::Completed { blackout_ms })
@@ -124,11 +126,16 @@ pub fn back(hub: &Hub, cx: &Context, failure: Option<(&dyn Step, Problem)>) -> E
             .with_history(|history| history.open().and_then(|update| update.problem.clone()))
             .unwrap_or_else(|| Problem::new(problem::INTERRUPTED)),
     };
+    reserve::give_back_all(&cx.installation.state_dir);
     for step in begun(hub, cx) {
         let name = step.name().to_owned();
         let began = Instant::now();
         records.write(EventKind::UndoStarted { step: name.clone() });
-        if !must(cx, || step.undo(cx)) {
+        let undo = || {
+            reserve::give_up_last(&cx.installation.state_dir);
+            step.undo(cx)
+        };
+        if !must(cx, undo) {
             return End::Interrupted;
         }
         records.write(EventKind::UndoFinished {
@@ -197,6 +204,7 @@ impl Records<'_> {
 
 fn run(hub: &Hub, cx: &Context, step: &dyn Step) -> Result<(), Problem> {
     cx.may_go_on(step.name())?;
+    reserve::give_back(&cx.installation.state_dir, step.name());
     let name = step.name().to_owned();
     let began = Instant::now();
     hub.append(cx.update, EventKind::StepStarted { step: name.clone() })

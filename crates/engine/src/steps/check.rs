@@ -8,6 +8,7 @@ use crate::api::Problem;
 use crate::copies;
 use crate::files::Files;
 use crate::problem;
+use crate::reserve::{self, Piece};
 use crate::step::{Context, Step};
 use crate::steps::clean;
 
@@ -36,12 +37,17 @@ impl Step for Check {
         // That of another journal's update with this number.
         clean::forget(cx.database, &cx.protected());
         let (needed, free) = room(cx)?;
+        let reserved = match reserve::take(&cx.installation.state_dir, &pieces(cx))? {
+            true => "reserved",
+            false => "not reserved, as this file system cannot",
+        };
         Ok(Some(format!(
-            "needs {needed} bytes of disk, {free} are free"
+            "needs {needed} bytes of disk, {free} are free; {reserved}"
         )))
     }
 
-    fn undo(&self, _cx: &Context) -> Result<(), Problem> {
+    fn undo(&self, cx: &Context) -> Result<(), Problem> {
+        reserve::give_back_all(&cx.installation.state_dir);
         Ok(())
     }
 }
@@ -63,6 +69,12 @@ pub(crate) fn room(cx: &Context) -> Result<(u64, u64), Problem> {
 
 /// Bytes of disk that the update takes at most.
 pub(crate) fn needed(cx: &Context) -> u64 {
+    let pieces = pieces(cx);
+    pieces.iter().map(|(_, bytes)| bytes).sum::<u64>() + MARGIN
+}
+
+/// What of it each step takes.
+fn pieces(cx: &Context) -> [Piece; 5] {
     let destination = destination(cx);
     let release = cx.release.map_or(0, |release| {
         release.download_bytes(&destination) + release.tree_bytes()
@@ -73,7 +85,15 @@ pub(crate) fn needed(cx: &Context) -> u64 {
     };
     // A revert lays out a second copy of the one that it returns.
     let laid_out = copies::of_revert(cx).map_or(0, |kept| crate::files::size(&kept));
-    release + cx.database.room() + files.size() + laid_out + MARGIN
+    let room = cx.database.room();
+    let protecting = room.min(cx.database.size());
+    [
+        ("download", release),
+        ("lay_out", laid_out),
+        ("protect_database", protecting),
+        ("protect_files", files.size()),
+        (reserve::UNDO, room - protecting),
+    ]
 }
 
 /// Bytes of disk that are free.

@@ -1,7 +1,7 @@
-//! The disk fills up at some moment of an update: it ends old, and serves as soon as there is room.
+//! The disk fills up at some moment of an update: it ends old or new, and serves without waiting for room.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use obnova_engine::api::Outcome;
@@ -28,21 +28,23 @@ pub const CASES: &[Case] = &[
 
 /// Enough for the update and the room that its check wants.
 const SIZE: &str = "400m";
-/// How long the disk stays full.
-const FULL: Duration = Duration::from_millis(1500);
 
 fn full() -> Result<String> {
     let mut ends = Vec::new();
-    for after in [0, 150, 300, 450, 600, 900] {
-        match one(after).with_context(|| format!("full {after} ms after the start"))? {
-            Ok(end) => ends.push(format!("{after} ms: {end}")),
+    let good = [0, 150, 300, 450, 600, 900].map(|after| ("1.0.5", after));
+    // Its migration fails: on a disk that is full by then, it is undone.
+    let bad = [100, 400, 700].map(|after| ("1.0.6", after));
+    for (version, after) in good.into_iter().chain(bad) {
+        let what = format!("{version} and full after {after} ms");
+        match one(version, after).with_context(|| what.clone())? {
+            Ok(end) => ends.push(format!("{what}: {end}")),
             Err(why) => return Ok(format!("NOT TRIED, nothing can be mounted here: {why}")),
         }
     }
     Ok(ends.join("; "))
 }
 
-fn one(after: u64) -> Result<Result<String, String>> {
+fn one(version: &str, after: u64) -> Result<Result<String, String>> {
     let place = tempfile::tempdir()?;
     let mount = match Mount::new(place.path(), SIZE) {
         Ok(mount) => mount,
@@ -53,19 +55,13 @@ fn one(after: u64) -> Result<Result<String, String>> {
     it.write("one")?;
     let before = it.now()?;
     it.check()?;
-    it.install("1.0.5")?;
+    it.install(version)?;
     std::thread::sleep(Duration::from_millis(after));
     let ballast = place.path().join("ballast");
     fill(&ballast)?;
-    let until = Instant::now() + FULL;
-    let mut serves = false;
-    while Instant::now() < until {
-        // A full disk does not make the engine mute.
-        serves = it.state()?.serving.is_some();
-        std::thread::sleep(Duration::from_millis(50));
-    }
+    // A full disk does not make the engine mute, and does not keep the version before from serving.
+    let state = it.settled().context("while the disk was full")?;
     std::fs::remove_file(&ballast)?;
-    let state = it.settled()?;
     let end = if state.installed.to_string() == "1.0.5" {
         "new"
     } else {
@@ -75,14 +71,7 @@ fn one(after: u64) -> Result<Result<String, String>> {
     it.write("two")?;
     it.end()?;
     drop(mount);
-    Ok(Ok(format!(
-        "{end}, {}",
-        if serves {
-            "serving while it was full"
-        } else {
-            "serving once there was room"
-        }
-    )))
+    Ok(Ok(end.to_owned()))
 }
 
 fn endless_output() -> Result<String> {

@@ -464,6 +464,10 @@ impl Try {
         ensure!(mode & 0o077 == 0, "others can read protected copies");
         let protected = std::fs::read_dir(root).into_iter().flatten().count();
         ensure!(protected <= 1, "{protected} protected copies are left over");
+        let reserved = std::fs::read_dir(self.state_dir().join("reserved"));
+        let reserved = reserved.into_iter().flatten().flatten();
+        let reserved: Vec<_> = reserved.filter(|it| it.file_name() != "last").collect();
+        ensure!(reserved.is_empty(), "still reserved: {reserved:?}");
         let left = left_over(&self.state_dir());
         ensure!(left.is_empty(), "left over: {left:?}");
         Ok(())
