@@ -123,7 +123,12 @@ impl Postgres {
             .arg(&data)
             .arg("--log")
             .arg(postgres.log())
-            .args(["--timeout", &PATIENCE.as_secs().to_string(), "--options", &options])
+            .args([
+                "--timeout",
+                &PATIENCE.as_secs().to_string(),
+                "--options",
+                &options,
+            ])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status()?;

@@ -276,11 +276,6 @@ impl Postgres {
         }
     }
 
-    /// The account that owns the cluster's files.
-    fn owner(&self) -> Option<(u32, u32)> {
-        self.cluster.as_ref()?.owner().ok()
-    }
-
     fn problem(&self, code: &str, failure: &Failure) -> Problem {
         let place = self.address.describe();
         Problem::new(code)
@@ -395,7 +390,7 @@ impl Database for Postgres {
     }
 
     fn stage(&self, from: &Path, go_on: &dyn Fn() -> bool) -> Result<Box<dyn Database>, Problem> {
-        let (address, private) = stage::stage(&self.address, self.owner(), from, go_on)
+        let (address, private) = stage::stage(&self.address, self.cluster.as_ref(), from, go_on)
             .map_err(|failure| self.problem(problem::REHEARSAL_IMPOSSIBLE, &failure))?;
         Ok(Box::new(Postgres {
             address,

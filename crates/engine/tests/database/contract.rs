@@ -54,6 +54,9 @@ const SUBJECTS: &[(&str, Make)] = &[
     ("postgres standby", |_| {
         Ok(Box::new(owned::subject(On::Here, "standby")?))
     }),
+    ("postgres 13 copy", |_| {
+        Ok(Box::new(owned::subject(On::Old, "copy")?))
+    }),
     ("postgres copy", |server| subject(server, "crm", "copy")),
     ("postgres dump", |server| subject(server, "crm", "dump")),
     ("postgres copy of an odd name", |server| {

@@ -5,6 +5,7 @@ pub mod killed;
 pub mod owned;
 mod rehearsed;
 mod unfit;
+pub mod versions;
 
 use std::path::PathBuf;
 
@@ -217,6 +218,7 @@ pub fn cases() -> Vec<Case> {
         killed::cases(),
         rehearsed::cases(),
         unfit::cases(),
+        versions::cases(),
     ];
     all.into_iter().flatten().collect()
 }

@@ -113,7 +113,7 @@ pub(super) fn remove(path: &Path) -> Result<(), Failure> {
 }
 
 fn is_subvolume(path: &Path) -> bool {
-    let is_btrfs = statfs(path).is_ok_and(|it| it.f_type as i64 == BTRFS);
+    let is_btrfs = statfs(path).is_ok_and(|it| it.f_type == BTRFS);
     is_btrfs && std::fs::symlink_metadata(path).is_ok_and(|it| it.is_dir() && it.ino() == SUBVOLUME)
 }
 

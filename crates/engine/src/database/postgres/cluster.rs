@@ -116,6 +116,12 @@ impl Cluster {
         }
     }
 
+    /// The directory of its server's programs, as far as that is known.
+    pub(super) fn programs(&self) -> Option<PathBuf> {
+        let of_server = || Some(self.launch().ok()??.program.parent()?.to_owned());
+        self.config.programs.clone().or_else(of_server)
+    }
+
     fn learn(&self, postmaster: &Postmaster) -> Result<Launch, Failure> {
         let mut launch = Launch::of(postmaster)?;
         if let Some(programs) = &self.config.programs {
@@ -331,8 +337,8 @@ pub(super) fn service(pid: i32) -> Option<String> {
     let of = |pid: &str| {
         let text = std::fs::read_to_string(format!("/proc/{pid}/cgroup")).ok()?;
         let path = text.lines().find_map(|line| line.strip_prefix("0::"))?;
-        let units = path.split('/').filter(|part| part.ends_with(".service"));
-        units.last().map(str::to_owned)
+        let mut units = path.split('/').filter(|part| part.ends_with(".service"));
+        units.next_back().map(str::to_owned)
     };
     let found = of(&pid.to_string())?;
     (Some(&found) != of("self").as_ref()).then_some(found)

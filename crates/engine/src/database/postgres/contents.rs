@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -14,6 +15,10 @@ use super::rights::Rights;
 use super::server::Server;
 use super::tools;
 use crate::api::TableChange;
+
+/// Until then a process of its own collected what sessions had done, which took a moment.
+const AT_ONCE_SINCE: u32 = 15;
+const COLLECTING: Duration = Duration::from_secs(1);
 
 const COUNTERS: &str = "SELECT jsonb_build_object(\
     'reset', (SELECT extract(epoch FROM stats_reset)::text FROM pg_stat_database WHERE datname = $1), \
@@ -98,6 +103,9 @@ impl Counters {
     pub(super) fn of(address: &Address) -> Result<Counters, Failure> {
         let database = address.database()?;
         let mut server = Server::connect(address.options(&database)?)?;
+        if Rights::ask(&mut server, &database)?.version() < AT_ONCE_SINCE {
+            std::thread::sleep(COLLECTING);
+        }
         server
             .ask(COUNTERS, &database)?
             .ok_or_else(|| Failure::Unsuitable(format!("there is no database {database}")))

@@ -59,6 +59,8 @@ pub(super) struct Wanted<'a> {
     pub(super) checksums: bool,
     /// The loopback port of the original, if it has one.
     pub(super) port: Option<u16>,
+    /// Where the original's programs are, if that is known.
+    pub(super) programs: Option<PathBuf>,
     /// The account that owns the original's files.
     pub(super) owner: Option<(u32, u32)>,
 }
@@ -79,7 +81,7 @@ impl Private {
         if let Some((user, group)) = account.ids {
             chown(&home, Some(user), Some(group)).map_err(disk)?;
         }
-        let program = tools::of_server("initdb", wanted.version, true)?;
+        let program = tools::of_server("initdb", wanted.version, wanted.programs.as_deref())?;
         initialise(&account, &program, directory, wanted, go_on)?;
 
         let isolated = is_isolated();

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::address::Address;
+use super::cluster::Cluster;
 use super::failure::Failure;
 use super::private::{Private, Wanted};
 use super::secret;
@@ -17,7 +18,7 @@ const PASSWORD: &str = "password";
 /// Makes it of what lies in `from`. `original` is the address of the original; the answer is that of the clone.
 pub(super) fn stage(
     original: &Address,
-    owner: Option<(u32, u32)>,
+    cluster: Option<&Cluster>,
     from: &Path,
     go_on: &dyn Fn() -> bool,
 ) -> Result<(Address, Private), Failure> {
@@ -27,7 +28,8 @@ pub(super) fn stage(
         settings: &snapshot.settings,
         checksums: snapshot.checksums,
         port: original.loopback_port(),
-        owner,
+        programs: cluster.and_then(Cluster::programs),
+        owner: cluster.and_then(|cluster| cluster.owner().ok()),
     };
     let private = Private::start(from, &wanted, go_on)?;
     let password = from.join(PASSWORD);

@@ -168,28 +168,27 @@ pub(super) fn log(directory: &Path) -> Result<std::fs::File, Failure> {
         .map_err(|error| Failure::disk(&log, error))
 }
 
-/// A program of the server of exactly this major version, which alone can work with its files; or of any newer one, if that
-/// will do.
+/// A server's program of this major version, or of the next newer one that is here: a server reads what an older one has dumped.
+/// `preferred` is where it may be beside the usual places.
 pub(super) fn of_server(
     tool: &'static str,
     version: u32,
-    or_newer: bool,
+    preferred: Option<&Path>,
 ) -> Result<PathBuf, Failure> {
-    let fits = |program: &PathBuf| {
+    let version_of = |program: &PathBuf| {
         let output = Command::new(program).arg("--version").output().ok()?;
-        let found = major(&String::from_utf8_lossy(&output.stdout))?;
-        Some(found == version || or_newer && found > version)
+        major(&String::from_utf8_lossy(&output.stdout)).filter(|found| *found >= version)
     };
-    let mut all = programs(tool);
-    all.reverse();
-    all.into_iter()
-        .find(|program| fits(program) == Some(true))
-        .ok_or_else(|| Failure::Tool {
-            tool,
-            output: format!(
-                "of PostgreSQL {version} is needed, and is neither in PATH nor in {DEBIAN}; install the server's package of that version"
-            ),
-        })
+    let preferred = preferred.map(|directory| directory.join(tool));
+    let all = preferred.into_iter().chain(programs(tool));
+    let fitting = all.filter_map(|program| Some((version_of(&program)?, program)));
+    let oldest = fitting.min_by_key(|(version, _)| *version);
+    oldest.map(|(_, program)| program).ok_or_else(|| Failure::Tool {
+        tool,
+        output: format!(
+            "of PostgreSQL {version} is needed, and is neither in PATH nor in {DEBIAN}; install the server's package of that version"
+        ),
+    })
 }
 
 /// Where it is, the newest version first.

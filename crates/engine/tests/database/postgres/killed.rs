@@ -33,7 +33,10 @@ pub(super) fn cases() -> Vec<Case> {
         ("file_system on btrfs", On::Btrfs, "file_system"),
         ("standby", On::Here, "standby"),
     ] {
-        add(name, Box::new(move |_| killed(&owned::subject(on, rung)?, KILLS_OF_CLUSTERS)));
+        add(
+            name,
+            Box::new(move |_| killed(&owned::subject(on, rung)?, KILLS_OF_CLUSTERS)),
+        );
     }
     cases
 }
@@ -110,6 +113,8 @@ fn driven(arguments: &[String]) -> Result<()> {
             }
             Ok(())
         }
+        "prepare" => driver.prepare(place, &mut |_, _| (), &|| true).map(drop),
+        "forget" => driver.forget(place),
         "protect" => driver.protect(place, &|| true).map(drop),
         _ => driver.restore(place),
     }

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use anyhow::{Context, Result, ensure};
 use obnova_testkit::postgres::Postgres;
 
-use super::Server;
+use super::{Server, versions};
 
 /// Says in the environment that this process has a mount namespace of its own.
 const OWN_MOUNTS: &str = "OBNOVA_TEST_MOUNTS";
@@ -22,11 +22,14 @@ pub enum On {
     Xfs,
     Btrfs,
     Here,
+    /// The oldest version, on a file system of its own.
+    Old,
+    /// The newest version, on XFS.
+    New,
 }
 
 /// Made when the first case needs them.
-static SERVERS: [OnceLock<Result<Postgres, String>>; 3] =
-    [OnceLock::new(), OnceLock::new(), OnceLock::new()];
+static SERVERS: [OnceLock<Result<Postgres, String>>; 5] = [const { OnceLock::new() }; 5];
 
 /// Becomes this program again in a mount namespace of its own: what is mounted in that goes with the last of its processes.
 pub fn enter() {
@@ -64,8 +67,18 @@ pub fn server(on: On) -> Result<&'static Postgres> {
 fn make(on: On) -> Result<Postgres> {
     match on {
         On::Here => Postgres::start_in(&std::env::temp_dir(), None, &|_| Ok(())),
-        On::Xfs => Postgres::start_in(&mounted("mkfs.xfs", "xfs")?, None, &|_| Ok(())),
-        On::Btrfs => Postgres::start_in(&mounted("mkfs.btrfs", "btrfs")?, None, &|data| {
+        On::Old => {
+            let home = mounted("mkfs.xfs", "xfs", "13")?;
+            let programs = versions::programs(13, &home)?;
+            Postgres::start_in(&home, Some(&programs), &|_| Ok(()))
+        }
+        On::New => {
+            let home = mounted("mkfs.xfs", "xfs", "18")?;
+            let programs = versions::programs(18, &home)?;
+            Postgres::start_in(&home, Some(&programs), &|_| Ok(()))
+        }
+        On::Xfs => Postgres::start_in(&mounted("mkfs.xfs", "xfs", "xfs")?, None, &|_| Ok(())),
+        On::Btrfs => Postgres::start_in(&mounted("mkfs.btrfs", "btrfs", "btrfs")?, None, &|data| {
             run(Command::new("btrfs")
                 .args(["--quiet", "subvolume", "create"])
                 .arg(data))
@@ -74,14 +87,16 @@ fn make(on: On) -> Result<Postgres> {
 }
 
 /// A new file system in a file, mounted.
-fn mounted(mkfs: &str, kind: &str) -> Result<PathBuf> {
+fn mounted(mkfs: &str, kind: &str, name: &str) -> Result<PathBuf> {
     ensure!(
         std::env::var_os(OWN_MOUNTS).is_some(),
         "root and `unshare --mount` are needed to mount {kind}"
     );
-    let directory = tempfile::tempdir()?.keep();
-    let (image, point) = (directory.join("image"), directory.join("mounted"));
-    std::fs::create_dir(&point)?;
+    // The same for every run, of which none sees what another one mounts.
+    let directory = std::env::temp_dir().join("obnova-test-mounts");
+    let image = directory.join(format!("image-{}-{name}", std::process::id()));
+    let point = directory.join(name);
+    std::fs::create_dir_all(&point)?;
     std::fs::File::create(&image)?.set_len(2 << 30)?;
     run(Command::new(mkfs).arg(&image))
         .context("install the Debian packages xfsprogs and btrfs-progs")?;
@@ -97,7 +112,7 @@ fn mounted(mkfs: &str, kind: &str) -> Result<PathBuf> {
     Ok(point)
 }
 
-fn run(command: &mut Command) -> Result<()> {
+pub fn run(command: &mut Command) -> Result<()> {
     let output = command.output()?;
     ensure!(
         output.status.success(),

@@ -122,7 +122,7 @@ fn no_database(server: &Postgres) -> Result<()> {
     let subject = Server::new(server, "crm", "copy")?;
     let url = server.url("crm", "elsewhere");
     let section = format!("driver = \"postgres\"\nurl = '{url}'");
-    expect(&subject.configured(section), "\"elsewhere\" does not exist")
+    expect(&subject.configured(section), "no such database")
 }
 
 fn not_the_owner(server: &Postgres) -> Result<()> {
