@@ -12,6 +12,7 @@ mod looking;
 mod mails;
 mod person;
 mod pictures;
+mod rehearsing;
 mod undone;
 mod waiting;
 
@@ -51,12 +52,14 @@ async fn live(lang: Lang, contacts: usize) -> Result<()> {
     chapter!(installing::is_offered(&mut admin, &world, "1.1.0"));
     chapter!(installing::reads_the_offer(&mut admin, &world));
     chapter!(installing::cannot_reach_the_vendor(&mut admin, &world));
+    chapter!(rehearsing::passes(&mut admin, &world));
     chapter!(installing::installs_while_others_watch(&mut admin, &world));
     chapter!(crm::has_the_new_version(&mut admin, &world));
     chapter!(mails::have_been_sent(&mut admin, &world));
     chapter!(installing::finds_nothing_newer(&mut admin));
 
     chapter!(installing::is_offered(&mut admin, &world, "1.2.0"));
+    chapter!(rehearsing::fails_and_is_refused(&mut admin, &world));
     chapter!(undone::fails_and_is_explained(&mut admin, &world));
     chapter!(undone::reports_to_support(&mut admin, &world));
     chapter!(undone::is_in_the_history(&mut admin, &world));
@@ -69,6 +72,7 @@ async fn live(lang: Lang, contacts: usize) -> Result<()> {
         &mut admin, &world
     ));
     chapter!(undone::keeps_all_of_it(&mut admin));
+    chapter!(rehearsing::goes_back(&mut admin, &world));
     chapter!(first_day::signs_out(&mut admin));
 
     println!("{}", admin.summary());

@@ -179,9 +179,14 @@ impl Person {
             .with_context(|| format!("no {kind} “{}”", text.join(" ")))
     }
 
-    /// Writes into the field with this label, instead of what is in it.
+    /// Writes into the field with this text as its label, instead of what is in it.
     pub(crate) async fn fills(&self, key: &str, value: &str) -> Result<()> {
-        let field = self.field(&self.says(key)?).await?;
+        self.fills_field(&self.says(key)?, value).await
+    }
+
+    /// The same by the label as it is written.
+    pub(crate) async fn fills_field(&self, label: &str, value: &str) -> Result<()> {
+        let field = self.field(label).await?;
         field.clear().await?;
         Ok(field.send_keys(value).await?)
     }

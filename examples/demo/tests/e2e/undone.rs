@@ -11,13 +11,14 @@ use serde_json::{Value, json};
 
 use crate::installing::{clicks_install, install_text};
 use crate::person::Person;
+use crate::rehearsing::insists;
 
 const SUPPORT: &str = "podpora@vzor-crm.example";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// 1.2.0 cannot be installed on this data: a window says what happened, in what state everything is, and what to do.
 pub(crate) async fn fails_and_is_explained(admin: &mut Person, world: &World) -> Result<()> {
-    clicks_install(admin, "1.2.0").await?;
+    insists(admin).await?;
     has_failed(admin, "1.2.0", "migration-failed").await?;
     admin.looks_at("failure").await?;
     admin.takes_picture("updates-failed").await?;
@@ -159,6 +160,8 @@ pub(crate) async fn keeps_all_of_it(admin: &mut Person) -> Result<()> {
     admin.clicks("audit-title").await?;
     admin.sees_text("audit-report-sent").await?;
     admin.sees_text("audit-update-started").await?;
+    admin.sees_text("audit-rehearsal-started").await?;
+    admin.sees_text("audit-update-insisted-rehearsal").await?;
     admin.clicks("history-title").await?;
     let updates = [
         "1.3.0 → 1.4.0",
