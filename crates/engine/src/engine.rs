@@ -256,6 +256,7 @@ impl Engine {
             traffic: &self.traffic,
             hold: self.settings.current().hold,
             keeping: self.keeping(),
+            data_files: Default::default(),
             deadline: None,
             progress,
             cancelled: &self.cancelled,

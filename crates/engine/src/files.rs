@@ -184,12 +184,26 @@ impl Files<'_> {
 
     /// Bytes in all directories.
     pub fn size(&self) -> u64 {
-        self.directories.iter().map(|it| size(it)).sum()
+        self.measure().1
+    }
+
+    /// How many files there are in all directories, and their bytes.
+    pub fn measure(&self) -> (u64, u64) {
+        self.directories
+            .iter()
+            .map(|it| measure(it))
+            .fold((0, 0), |(files, bytes), (more, longer)| {
+                (files + more, bytes + longer)
+            })
     }
 }
 
 /// Bytes of all files in a directory; those that share blocks count each.
 pub(crate) fn size(directory: &Path) -> u64 {
+    measure(directory).1
+}
+
+fn measure(directory: &Path) -> (u64, u64) {
     // A link at its beginning is followed, as it leads to where the data lies; what is not there has no bytes.
     let directory = std::fs::canonicalize(directory).unwrap_or_else(|_| directory.to_owned());
     let files = walkdir::WalkDir::new(directory)
@@ -198,8 +212,7 @@ pub(crate) fn size(directory: &Path) -> u64 {
         .filter(|entry| entry.file_type().is_file());
     files
         .filter_map(|entry| entry.metadata().ok())
-        .map(|metadata| metadata.len())
-        .sum()
+        .fold((0, 0), |(files, bytes), it| (files + 1, bytes + it.len()))
 }
 
 /// Whether a file system is mounted on the directory or somewhere in it: renaming would take it along.
@@ -232,3 +245,6 @@ fn parent_times(path: &Path) -> io::Result<std::fs::FileTimes> {
         .set_accessed(metadata.accessed()?)
         .set_modified(metadata.modified()?))
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,10 +40,12 @@ pub(crate) fn take(state_dir: &Path, pieces: &[Piece]) -> Result<bool, Problem> 
         give_back_all(state_dir);
     }
     taken.map_err(|error| match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::FileTooLarge => Problem::new(problem::DISK_SPACE)
-            .arg("needed", pieces.iter().map(|(_, bytes)| bytes).sum::<u64>())
-            .arg("free", files::free(state_dir).unwrap_or(0))
-            .arg("path", state_dir.display()),
+        io::ErrorKind::StorageFull | io::ErrorKind::FileTooLarge => {
+            Problem::new(problem::DISK_SPACE)
+                .arg("needed", pieces.iter().map(|(_, bytes)| bytes).sum::<u64>())
+                .arg("free", files::free(state_dir).unwrap_or(0))
+                .arg("path", state_dir.display())
+        }
         _ => Problem::new(problem::SYSTEM)
             .arg("path", directory(state_dir).display())
             .detail(error),

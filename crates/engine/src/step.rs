@@ -1,7 +1,7 @@
 //! What a step is, and what it is given.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use obnova_release::{Description, InstalledRelease, Values, VerifiedRelease};
@@ -68,6 +68,8 @@ pub struct Context<'a> {
     pub hold: crate::api::HoldLimits,
     /// Protected copies of finished updates, and which of them stay.
     pub keeping: Keeping,
+    /// Data files, counted when their room was reckoned up; 0 while they have not been.
+    pub data_files: AtomicU64,
     /// When everything is undone if the new version does not serve; set once requests are held.
     pub deadline: Option<Instant>,
     /// Told how far the step is: done, total, unit.

@@ -304,8 +304,19 @@ impl Database for Sqlite {
         Ok(format!("{} {} bytes", word(means), self.size()))
     }
 
-    fn spare(&self, _kept: &Path, _to: &Path, _go_on: &dyn Fn() -> bool) -> Result<Spare, Problem> {
-        Ok(Spare::OnlyRead)
+    fn spare(&self, kept: &Path, _to: &Path, _go_on: &dyn Fn() -> bool) -> Result<Spare, Problem> {
+        let failed = |error: io::Error| self.problem(problem::PROTECTION_FAILED).detail(error);
+        let complete = fs::read(kept.join(COMPLETE)).map_err(failed)?;
+        let place: PathBuf =
+            serde_json::from_slice(&complete).map_err(|error| failed(error.into()))?;
+        // It would be returned to where it was.
+        match place == self.file() {
+            true => Ok(Spare::OnlyRead),
+            false => Err(failed(io::Error::other(format!(
+                "the database was {} when this copy was made",
+                place.display()
+            )))),
+        }
     }
 
     fn restore(&self, from: &Path) -> Result<(), Problem> {

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
@@ -194,15 +194,20 @@ fn lower_priority() {
     if let Err(error) = first {
         eprintln!("oom_score_adj: {error}");
     }
-    let own = std::process::id().to_string();
-    // The idle class of I/O; part of util-linux as unshare is.
+    in_idle_class(true);
+}
+
+/// Puts this thread, and what it starts from here on, into the idle class of I/O or into none, best effort.
+pub(crate) fn in_idle_class(idle: bool) {
+    let own = rustix::thread::gettid().as_raw_nonzero().to_string();
+    // Part of util-linux as unshare is.
     let ionice = Command::new("ionice")
-        .args(["-c", "3", "-p", &own])
+        .args(["-c", if idle { "3" } else { "0" }, "-p", &own])
+        .stdin(Stdio::null())
         .status();
     match ionice {
         Ok(status) if status.success() => {}
-        Ok(status) => eprintln!("ionice: {status}"),
-        Err(error) => eprintln!("ionice: {error}"),
+        other => tracing::debug!(?other, "ionice"),
     }
 }
 
@@ -501,6 +506,7 @@ impl Work {
             traffic: &Traffic::holding(limits),
             hold: limits,
             keeping: Default::default(),
+            data_files: Default::default(),
             deadline: Some(Instant::now() + LONGEST),
             progress: &progress,
             cancelled: &AtomicBool::new(false),

@@ -1,5 +1,7 @@
 //! Looks whether the update can succeed, before anything is touched.
 
+use std::sync::atomic::Ordering;
+
 use obnova_release::Destination;
 use rustix::fs::statvfs;
 
@@ -83,6 +85,8 @@ fn pieces(cx: &Context) -> [Piece; 5] {
         directories: &cx.installation.data.directories,
         except: &[],
     };
+    let (count, bytes) = files.measure();
+    cx.data_files.store(count, Ordering::Relaxed);
     // A revert lays out a second copy of the one that it returns.
     let laid_out = copies::of_revert(cx).map_or(0, |kept| crate::files::size(&kept));
     let room = cx.database.room();
@@ -91,7 +95,7 @@ fn pieces(cx: &Context) -> [Piece; 5] {
         ("download", release),
         ("lay_out", laid_out),
         ("protect_database", protecting),
-        ("protect_files", files.size()),
+        ("protect_files", bytes),
         (reserve::UNDO, room - protecting),
     ]
 }

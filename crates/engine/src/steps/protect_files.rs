@@ -1,5 +1,7 @@
 //! Puts the data files in a safe place. Undoing returns them from there.
 
+use std::sync::atomic::Ordering;
+
 use crate::api::{Problem, Unit};
 use crate::files::Files;
 use crate::problem;
@@ -24,7 +26,12 @@ impl Step for ProtectFiles {
     }
 
     fn run(&self, cx: &Context) -> Result<Option<String>, Problem> {
-        let mut progress = |files, _| (cx.progress)(files, 0, Unit::Files);
+        // Counted a while ago: others may have been added.
+        let counted = cx.data_files.load(Ordering::Relaxed);
+        let mut progress = |files: u64, _| {
+            let total = if counted == 0 { 0 } else { counted.max(files) };
+            (cx.progress)(files, total, Unit::Files);
+        };
         let except = cx.database.files();
         let go_on = || cx.may_go_on(self.name()).is_ok();
         let (files, bytes) = files(cx, &except)
