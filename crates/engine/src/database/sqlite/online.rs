@@ -60,7 +60,7 @@ pub(super) fn copy(file: &Path, to: &Path, go_on: &dyn Fn() -> bool) -> Result<D
     let handle = File::open(file)?;
     match is_wal(&handle)? {
         true => with_log(&handle, file, to, go_on),
-        false => without_log(&handle, file, to, go_on),
+        false => without_log(&handle, file, to, HOLD, go_on),
     }
 }
 
@@ -92,6 +92,7 @@ fn without_log(
     handle: &File,
     file: &Path,
     to: &Path,
+    hold: Duration,
     go_on: &dyn Fn() -> bool,
 ) -> Result<Done, Failure> {
     for _ in 0..TRIES {
@@ -101,7 +102,7 @@ fn without_log(
         let began = Instant::now();
         let held = std::cell::Cell::new(None);
         let means = durable::copy_open_file(handle, to, &|| {
-            if began.elapsed() > HOLD && held.get().is_none() {
+            if began.elapsed() > hold && held.get().is_none() {
                 held.set(Some(began.elapsed()));
                 // Rolled back by closing; whatever goes wrong there, nobody is kept out any more.
                 session.take().map(Session::end);
@@ -144,4 +145,54 @@ pub(super) fn merge(path: &Path) -> Result<(), sqlx::Error> {
 /// Whether there is anything to copy.
 pub(super) fn is_there(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|metadata| metadata.len() > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    /// A database of some pieces, where files cannot be cloned.
+    fn database() -> tempfile::TempDir {
+        let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+        let file = dir.path().join("app.db");
+        fs::write(&file, "").unwrap();
+        run(
+            &file,
+            "CREATE TABLE t (a INTEGER); INSERT INTO t VALUES (0); CREATE TABLE f (x); INSERT INTO f VALUES (zeroblob(4000000))",
+        );
+        dir
+    }
+
+    fn run(file: &Path, sql: &'static str) {
+        let mut session = Session::write(file).unwrap();
+        session.run(sql).unwrap();
+        session.end().unwrap();
+    }
+
+    #[test]
+    fn a_slow_copy_lets_writers_in_and_counts_only_if_none_came() {
+        let dir = database();
+        let (file, to) = (dir.path().join("app.db"), dir.path().join("copy"));
+        let handle = File::open(&file).unwrap();
+        let asked = Cell::new(0);
+        let once = || {
+            asked.set(asked.get() + 1);
+            if asked.get() == 2 {
+                run(&file, "UPDATE t SET a = 1");
+            }
+            true
+        };
+        without_log(&handle, &file, &to, Duration::ZERO, &once).unwrap();
+        assert!(asked.get() > 4, "it was not copied again");
+        assert_eq!(fs::read(&file).unwrap(), fs::read(&to).unwrap());
+
+        let always = || {
+            run(&file, "UPDATE t SET a = a + 1");
+            true
+        };
+        let refused = without_log(&handle, &file, &to, Duration::ZERO, &always);
+        assert!(matches!(refused, Err(Failure::Busy)));
+    }
 }
