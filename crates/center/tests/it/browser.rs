@@ -55,12 +55,17 @@ async fn press(browser: &Browser, key: Key) {
 #[tokio::test]
 async fn every_page_can_be_read_by_everybody_and_fits_a_phone() {
     let centre = Centre::start().await;
+    crate::rehearsals::can_go_back(&centre);
     let mut browser = signed_in(&centre, "en").await;
     for path in [
         "/",
         "/updates",
         "/updates/install?version=1.1.0",
+        "/updates/rehearsal/1.1.0",
         "/history",
+        "/history/copies",
+        "/history/copies/7/delete",
+        "/history/1/revert",
         "/users",
         "/users/new",
         "/users/1",

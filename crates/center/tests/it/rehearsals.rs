@@ -300,14 +300,8 @@ fn copy(update: u64, version: Version, to: Version, is_last: bool) -> ProtectedC
     }
 }
 
-/// An installation whose update 1 led from 1.0.0 to 1.1.0 and can be taken back.
-async fn updated() -> (Centre, Browser) {
-    let (centre, anna) = offered().await;
-    anna.post("/updates/install", &[("version", "1.1.0")]).await;
-    tokio::time::timeout(Duration::from_secs(30), anna.page("/updates/live?update=1"))
-        .await
-        .unwrap();
-    anna.post("/updates/seen", &[("update", "1")]).await;
+/// Copies are kept, and update 1 can be taken back.
+pub fn can_go_back(centre: &Centre) {
     centre.engine().change(|facts| {
         facts.copies = vec![
             copy(1, Version::new(1, 0, 0), Version::new(1, 1, 0), true),
@@ -328,6 +322,17 @@ async fn updated() -> (Centre, Browser) {
             obstacles: vec![],
         });
     });
+}
+
+/// An installation whose update 1 led from 1.0.0 to 1.1.0 and can be taken back.
+async fn updated() -> (Centre, Browser) {
+    let (centre, anna) = offered().await;
+    anna.post("/updates/install", &[("version", "1.1.0")]).await;
+    tokio::time::timeout(Duration::from_secs(30), anna.page("/updates/live?update=1"))
+        .await
+        .unwrap();
+    anna.post("/updates/seen", &[("update", "1")]).await;
+    can_go_back(&centre);
     (centre, anna)
 }
 

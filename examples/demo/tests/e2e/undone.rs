@@ -157,6 +157,9 @@ pub(crate) async fn is_not_offered_again_as_if_nothing_had_happened(
 pub(crate) async fn keeps_all_of_it(admin: &mut Person) -> Result<()> {
     admin.clicks("settings-title").await?;
     admin.takes_picture("settings").await?;
+    admin.opens("/settings#rehearsal").await?;
+    admin.sees_text("settings-rehearsal").await?;
+    admin.takes_picture("settings-rehearsal").await?;
     admin.clicks("audit-title").await?;
     admin.sees_text("audit-report-sent").await?;
     admin.sees_text("audit-update-started").await?;
