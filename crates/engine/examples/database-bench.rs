@@ -15,8 +15,9 @@ use serde_json::{Value, json};
 
 /// The account that servers run as when this runs as root.
 const NOBODY: u32 = 65534;
-/// A returning by rungs other than the dump takes at most this part of pg_restore's time, at 5 GB.
+/// A returning by rungs other than the dump takes at most this part of pg_restore's time, from so many bytes on.
 const RETURN_RATIO: f64 = 0.01;
+const RETURN_SIZE: u64 = 5 << 30;
 /// Protecting by the file system or a standby takes at most this, whatever the size.
 const PROTECT_SECONDS: f64 = 2.0;
 /// Bytes that one insertion adds, roughly.
@@ -352,12 +353,12 @@ fn print_table(result: &Value) {
             number(&it["protect_seconds"]),
             number(&it["restore_seconds"]),
             number(&it["restore_to_pg_restore"]),
-            verdict(&it)
+            verdict(&it, result["size"].as_u64().unwrap_or(0))
         );
     }
 }
 
-fn verdict(rung: &Value) -> String {
+fn verdict(rung: &Value, size: u64) -> String {
     if let Some(problem) = rung["problem"].as_str() {
         return format!(
             "not measured: {}",
@@ -370,7 +371,7 @@ fn verdict(rung: &Value) -> String {
         let held = number(&rung["protect_seconds"]) <= PROTECT_SECONDS;
         verdicts.push(format!("protect {}", word(held)));
     }
-    if name != "dump" {
+    if name != "dump" && size >= RETURN_SIZE {
         let held = number(&rung["restore_to_pg_restore"]) <= RETURN_RATIO;
         verdicts.push(format!("return {}", word(held)));
     }

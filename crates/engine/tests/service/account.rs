@@ -14,7 +14,10 @@ pub const CASES: &[Case] = &[
     ("it_runs_as_its_user_and_nothing_more", user),
     ("it_is_adopted_and_stopped_as_another_user", adopted),
 ];
-pub const ALONE: &[(&str, fn() -> Result<()>)] = &[
+/// One that makes its worlds itself.
+type Alone = (&'static str, fn() -> Result<()>);
+
+pub const ALONE: &[Alone] = &[
     (
         "a_migration_runs_as_the_user_and_ends_with_its_engine",
         migration,
