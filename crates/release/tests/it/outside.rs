@@ -108,6 +108,8 @@ fn stays_inside(tree: &Tree) {
 struct Seen {
     shop: Workshop,
     forger: Forger,
+    /// What the installation trusts, whatever becomes of the repository.
+    root: Vec<u8>,
     /// The files of metadata and store as they were.
     honest: Vec<(std::path::PathBuf, Vec<u8>)>,
 }
@@ -128,9 +130,16 @@ impl Seen {
             .collect();
         Self {
             forger: Forger::new(&shop),
+            root: shop.first_root(),
             shop,
             honest,
         }
+    }
+
+    fn client(&self) -> Client {
+        let mut options = self.shop.options(self.shop.repository().to_str().unwrap());
+        options.root.clone_from(&self.root);
+        Client::open(options).unwrap()
     }
 
     fn restore(&self) {
@@ -193,7 +202,7 @@ pub fn metadata(data: &[u8]) {
                 .unwrap();
             }
         }
-        let client = seen.shop.client();
+        let client = seen.client();
         let _ = client.known(Timestamp::now());
         if let Err(error) = client.refresh(Timestamp::now()) {
             let _ = error.chain();
@@ -238,7 +247,7 @@ pub fn content(data: &[u8]) {
         let file = place.join(format!("{name}.zst"));
         fs::write(&file, data).unwrap();
         let _ = fs::remove_dir_all(seen.shop.path("versions"));
-        let client = seen.shop.client();
+        let client = seen.client();
         let release = newest(&client.refresh(Timestamp::now()).unwrap());
         let result = seen.shop.download(&client, &release);
         let installed = seen.shop.path("versions/1.0.0/file");
