@@ -118,7 +118,10 @@ impl Rehearsals {
     /// `rehearsal-running`: something of it does not end.
     pub(super) fn break_off(&self) -> Result<(), Problem> {
         self.change(|slot| {
-            slot.wish = None;
+            if slot.wish.take().is_some() {
+                // Nobody has begun with it.
+                slot.running = None;
+            }
             if let Some(run) = &slot.running {
                 run.cancel.store(true, Ordering::Relaxed);
             }
@@ -180,7 +183,11 @@ impl Engine {
 
     /// Kills and deletes what an earlier engine's rehearsal left behind.
     fn clear_rehearsal(&self) {
-        if let Err(error) = self.rehearsals.place.clear() {
+        // Nobody waits for that. For all else of this thread somebody may.
+        rehearsal::in_idle_class(true);
+        let cleared = self.rehearsals.place.clear();
+        rehearsal::in_idle_class(false);
+        if let Err(error) = cleared {
             let path = self.rehearsals.place.root();
             tracing::warn!(path = %path.display(), %error, "a clone could not be removed");
         }
@@ -225,9 +232,6 @@ impl Engine {
             return Err(obstacle.clone());
         }
         let version = offer.route.first().unwrap_or(&offer.version).clone();
-        // The last one's clone is about to be gone.
-        self.rehearsals
-            .wait_while(|slot| slot.running.as_ref().is_some_and(|run| run.is_dead));
         let work = self.settled_work();
         if work.busy {
             let to = self.hub.with_history(|history| {
@@ -239,7 +243,8 @@ impl Engine {
             );
         }
         let mut slot = self.rehearsals.lock();
-        if let Some(run) = &slot.running {
+        // The last one's clone may still be being deleted; this one waits for that.
+        if let Some(run) = slot.running.as_ref().filter(|run| !run.is_dead) {
             return Err(
                 Problem::new(problem::REHEARSAL_RUNNING).arg("version", &run.rehearsing.version)
             );

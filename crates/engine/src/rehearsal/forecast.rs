@@ -52,13 +52,15 @@ pub(crate) fn foretell(
 ) -> Forecast {
     let took = |step: &&str| measured.took_ms.get(*step).copied().unwrap_or(0);
     let blackout_ms = blackout_steps().iter().map(took).sum::<u64>();
+    // What is undone after requests are let through again is nobody's loss.
+    let undone = |step: &&str| measured.undone_ms.get(*step).copied().unwrap_or(0);
     let (least, most) = spread(history);
     let blackout_max_ms = times(blackout_ms, most).max(blackout_ms + SLACK_MS);
     let mut forecast = Forecast {
         blackout_ms,
         blackout_min_ms: times(blackout_ms, least),
         blackout_max_ms,
-        way_back_ms: measured.undone_ms.values().sum(),
+        way_back_ms: blackout_steps().iter().map(undone).sum(),
         disk_bytes: needed + measured.grown_bytes,
         traffic: match blackout_max_ms <= settings.hold.seconds.saturating_mul(1000) {
             true => ForecastTraffic::Hold,
@@ -127,7 +129,7 @@ mod tests {
             .chain([("way_back", 900), ("clone", 5000)]);
         Measured {
             took_ms: all.map(|(step, ms)| (step.to_owned(), ms)).collect(),
-            undone_ms: [("stop".to_owned(), 900)].into(),
+            undone_ms: [("stop".to_owned(), 900), ("prepare".to_owned(), 70)].into(),
             rung: Some("copy".to_owned()),
             data_bytes: 10,
             grown_bytes: 7,

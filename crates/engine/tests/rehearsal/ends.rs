@@ -155,6 +155,10 @@ fn one_at_a_time() -> Result<String> {
         "it was not refused"
     );
     it.ask(&Request::CancelRehearsal)?;
+    // At once, though the clone of the one before may still be being deleted; and broken off as quickly.
+    begin(&it, "1.1.0")?;
+    it.ask(&Request::CancelRehearsal)?;
+    ensure!(running(&it)?.is_none(), "it still runs");
     // While an update runs there is none.
     it.install("1.0.5")?;
     let refused = begin(&it, "2.0.0");

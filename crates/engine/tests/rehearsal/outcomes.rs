@@ -221,12 +221,13 @@ fn disables() -> Result<String> {
 }
 
 fn differs() -> Result<String> {
-    // A helper that the migration leaves running, hidden from whoever looks for it, and that goes on writing data files.
-    let helper = "env -i /usr/bin/setsid /bin/sh -c 'while :; do : > \"$0/stray\"; sleep 0.01; done' \
-                  \"$8\" </dev/null >/dev/null 2>&1 & \
-                  sleep 1; exec \"$@\"";
+    // A migration that corrects a file wherever it finds it, in what was put in a safe place too, and leaves a helper running that
+    // hides from whoever looks for it.
+    let correct = "env -i /usr/bin/setsid /bin/sh -c 'sleep 600; exit' \"$8\" </dev/null >/dev/null 2>&1 & \
+                   find \"$8/../../..\" -name first.txt | while read -r file; do echo more >> \"$file\"; done; \
+                   exec \"$@\"";
     let it = started(&Release {
-        shell: Some(helper),
+        shell: Some(correct),
         ..NEWEST
     })?;
     let before = it.now()?;
@@ -234,10 +235,10 @@ fn differs() -> Result<String> {
     ensure!(code(&rehearsal) == "rehearsal-differs", "{rehearsal:#?}");
     let detail = rehearsal.problem.and_then(|problem| problem.detail);
     let detail = detail.unwrap_or_default();
-    ensure!(detail.contains("stray"), "{detail}");
+    ensure!(detail.contains("letters/first.txt"), "{detail}");
     before.expect_same(&it.now()?)?;
     it.end()?;
-    Ok("the helper's file is named, and the helper has ended".to_owned())
+    Ok("the file is named, and the helper has ended".to_owned())
 }
 
 fn neutralised() -> Result<String> {

@@ -59,7 +59,9 @@ impl Engine {
             }
         });
         self.clear_rehearsal();
-        self.rehearsals.change(|slot| slot.running = None);
+        // Another one may be waiting for that.
+        self.rehearsals
+            .change(|slot| slot.running = slot.running.take().filter(|run| !run.is_dead));
     }
 
     fn run_rehearsal(
