@@ -21,6 +21,7 @@ pub const CASES: &[Case] = &[
         "an_engine_killed_during_a_check_leaves_nothing_of_it",
         killed,
     ),
+    ("a_version_that_comes_back_is_not_checked_again", not_again),
 ];
 
 /// A version that would come up, with this as its check, for `sh`; the port is `$1`, the tree `$2`, `$WORD` is `said`.
@@ -113,6 +114,22 @@ fn killed() -> Result<String> {
     );
     it.end()?;
     Ok("nor of the daemon it had started".to_owned())
+}
+
+fn not_again() -> Result<String> {
+    // From the tree to the state directory.
+    let it = started("[ ! -e ../../objects ]")?;
+    it.update("1.2.1")?;
+    let before = it.now()?;
+    it.publish(&release("1.5.0", 3, &[], &[]))?;
+    let update = it.update("1.5.0")?;
+    ensure!(update.outcome == Outcome::Completed, "{update:?}");
+    std::fs::write(it.state_dir().join("objects"), "")?;
+    let revert = it.revert(update.update)?;
+    ensure!(revert.outcome == Outcome::Completed, "{revert:?}");
+    before.expect_same(&it.now()?)?;
+    it.end()?;
+    Ok("by its probes alone".to_owned())
 }
 
 fn record(it: &Try) -> std::path::PathBuf {
