@@ -114,7 +114,7 @@ impl Postgres {
         };
         let options = format!(
             // Nothing of it outlives the test.
-            "-k {} -p {port} -h 127.0.0.1 -c fsync=off -c shared_buffers=32MB",
+            "-k {} -p {port} -h 127.0.0.1 -c fsync=off -c shared_buffers=32MB -c cluster_name='of a test'",
             postgres.socket().display()
         );
         // In a session of its own: Ctrl-C in a terminal is for those who use it, and it is stopped after them.

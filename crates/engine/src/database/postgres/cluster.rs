@@ -162,7 +162,7 @@ impl Cluster {
     /// Starts its server, unless it runs, and waits until it lets others in. `known` is how, where it is not known from its
     /// being stopped.
     pub(super) fn start(&self, known: Option<&Launch>) -> Result<(), Failure> {
-        let log = self.beside().join(LOG);
+        let mut log = self.beside().join(LOG);
         self.wait_while_stopping()?;
         if self.running().is_none() {
             let stopped = self.stopped()?;
@@ -177,10 +177,41 @@ impl Cluster {
                 Some((program, arguments)) => run(program, arguments, &self.beside())?,
                 None => launch.start(self.data(), &launch.arguments, self.owner()?, &log)?,
             }
+            log = launch.log.clone().unwrap_or(log);
         }
         Postmaster::wait(self.data(), &log)?;
         let stopped = self.beside().join(STOPPED);
         durable::remove_file(&stopped).map_err(|error| Failure::disk(&stopped, error))
+    }
+
+    /// Proves that it could be started as it was, while it runs.
+    pub(super) fn try_to_start(&self, launch: &Launch) -> Result<(), Failure> {
+        if !self.config.start.is_empty() {
+            return Ok(());
+        }
+        let output = launch
+            .command(&launch.program, self.owner()?)
+            .arg("-D")
+            .arg(self.data())
+            .args(&launch.arguments)
+            .args(["-C", "data_directory"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .output()
+            .map_err(|error| Failure::disk(&launch.program, error))?;
+        let (said, errors) = (
+            String::from_utf8_lossy(&output.stdout).trim().to_owned(),
+            String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+        );
+        let has_tool = launch.program.with_file_name("pg_ctl").is_file();
+        if output.status.success() && Path::new(&said) == self.data() && has_tool {
+            return Ok(());
+        }
+        Err(Failure::Unsuitable(format!(
+            "the server could not be started as it was, by {} {}: {said} {errors}",
+            launch.program.display(),
+            launch.arguments.join(" ")
+        )))
     }
 
     /// Starts its server if an engine that has gone left it stopped.
@@ -368,10 +399,15 @@ fn run(program: &str, arguments: &[String], directory: &Path) -> Result<(), Fail
     }
 }
 
+/// Texts that each end with a zero; some may be empty, such as the value of an argument.
 fn strings(bytes: &[u8]) -> Vec<String> {
-    let parts = bytes.split(|byte| *byte == 0);
-    let texts = parts.map(|part| String::from_utf8_lossy(part).into_owned());
-    texts.filter(|text| !text.is_empty()).collect()
+    let Some(texts) = bytes.strip_suffix(&[0]) else {
+        return Vec::new();
+    };
+    let parts = texts.split(|byte| *byte == 0);
+    parts
+        .map(|part| String::from_utf8_lossy(part).into_owned())
+        .collect()
 }
 
 /// A word as the shell reads it.
@@ -385,4 +421,19 @@ pub(super) fn update_of(directory: &Path) -> String {
     let update = update.map(OsStr::to_string_lossy).unwrap_or_default();
     // `7.used` is the same update as `7`.
     update.chars().take_while(char::is_ascii_digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_arguments_of_a_server_are_kept() {
+        assert_eq!(
+            strings(b"postgres\0-h\0\0-p\x005\0"),
+            ["postgres", "-h", "", "-p", "5"]
+        );
+        assert_eq!(quoted("it's"), "'it'\\''s'");
+        assert_eq!(quoted(""), "''");
+    }
 }

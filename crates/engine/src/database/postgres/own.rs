@@ -66,6 +66,12 @@ fn look(cluster: &Cluster, server: &mut Server, database: &str) -> Result<Vec<St
     let facts: Facts = server
         .ask(ASK, database)?
         .ok_or_else(|| Failure::Unsuitable("the server says nothing about itself".to_owned()))?;
+    if let Some(launch) = cluster.launch()?
+        && cluster.running().is_some()
+        && let Err(failure) = cluster.try_to_start(&launch)
+    {
+        needs(false, crate::step::chain(&failure));
+    }
     match cluster.running() {
         Some(postmaster) => {
             needs(
