@@ -37,6 +37,8 @@ struct RevertPage {
     to: String,
     since: String,
     tables: Option<Vec<Row>>,
+    /// In tables that are not listed rows may have been changed: the database cannot tell.
+    others_unknown: bool,
     files: String,
     nothing_lost: bool,
     obstacles: Vec<Explained>,
@@ -175,18 +177,48 @@ async fn draw(
         from: plan.from.to_string(),
         to: plan.to.to_string(),
         since: page.moment(&plan.since),
-        nothing_lost: plan.files_changed == 0 && plan.written.as_ref().is_some_and(Vec::is_empty),
+        nothing_lost: plan.files_changed == 0
+            && plan
+                .written
+                .as_ref()
+                .is_some_and(|tables| tables.iter().all(is_untouched)),
+        others_unknown: plan.written.as_ref().is_some_and(|tables| {
+            let mut others = tables.iter().filter(|it| !is_listed(it));
+            others.any(|it| !is_untouched(it))
+        }),
         files: page.number(&plan.files_changed),
         obstacles: plan.obstacles.iter().map(|it| explain(t, it)).collect(),
         directory: proposed(centre, &plan),
-        tables: plan
-            .written
-            .map(|tables| tables.iter().map(|it| row(&page, it)).collect()),
+        tables: plan.written.map(|tables| {
+            tables
+                .iter()
+                .filter(|it| is_listed(it))
+                .map(|it| row(&page, it))
+                .collect()
+        }),
         exported,
         fault,
         page,
     })?;
     Ok((status, answer).into_response())
+}
+
+/// Whether the database knows that nothing was written to this table.
+fn is_untouched(change: &TableChange) -> bool {
+    counts(change).iter().all(|count| *count == Some(0))
+}
+
+/// Whether something is known to have been written to it, or nothing at all is known of it.
+fn is_listed(change: &TableChange) -> bool {
+    let counts = counts(change);
+    counts
+        .iter()
+        .any(|count| count.is_some_and(|rows| rows > 0))
+        || counts.iter().all(Option::is_none)
+}
+
+fn counts(change: &TableChange) -> [Option<u64>; 3] {
+    [change.inserted, change.updated, change.deleted]
 }
 
 fn row(page: &Page, change: &TableChange) -> Row {

@@ -444,7 +444,24 @@ async fn a_database_that_cannot_tell_what_was_written_is_not_taken_for_one_witho
         plan.written = None;
         plan.files_changed = 0;
     });
+    let untold = |table: &str| TableChange {
+        table: table.into(),
+        inserted: Some(0),
+        updated: None,
+        deleted: Some(0),
+    };
     let page = anna.page("/history/1/revert").await;
     assert!(page.contains("cannot tell"), "{page}");
     assert!(!page.contains("Nothing will be lost"), "{page}");
+    // SQLite knows of rows added and removed only.
+    centre.engine().change(|facts| {
+        facts.revert_plan.as_mut().unwrap().written =
+            Some(vec![untold("deal"), untold("activity")]);
+    });
+    let page = anna.page("/history/1/revert").await;
+    assert!(page.contains("Whether rows were changed"), "{page}");
+    assert!(
+        !page.contains("Nothing will be lost") && !page.contains("<td class=\"title mono\">deal"),
+        "{page}"
+    );
 }

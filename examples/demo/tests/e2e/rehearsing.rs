@@ -5,6 +5,7 @@ use obnova_demo::world::World;
 
 use crate::installing::install_text;
 use crate::person::Person;
+use crate::waiting::Saving;
 
 /// So many times somebody's patience, for a rehearsal on a busy machine.
 const PATIENCE: usize = 6;
@@ -82,6 +83,8 @@ async fn ends(admin: &Person, key: &str) -> Result<()> {
 
 /// What is kept from before the last update, and the way back to it: first what would be lost, then the confirmation.
 pub(crate) async fn goes_back(admin: &mut Person, world: &World) -> Result<()> {
+    // Somebody works on in the new version: that is what would be lost.
+    Saving::begin(world.front).await?.finish().await?;
     admin.clicks("copies-title").await?;
     admin.sees_text("copies-is-last").await?;
     admin.looks_at("copies").await?;
