@@ -12,7 +12,7 @@ use crate::database::Database;
 use crate::durable;
 use crate::installation::Installation;
 use crate::problem;
-use crate::since::{self, Change, Data};
+use crate::since::{self, Change, Data, Each};
 use crate::state::History;
 
 /// In an export: what is in it and what is not.
@@ -190,7 +190,7 @@ impl Exporting<'_> {
         }
     }
 
-    /// Copies data files written since into `files/<name of their directory>`, with a number where two have the same name.
+    /// Copies data files written since into `files/<number of their directory>`, counted from 0 as in the installation file.
     fn files(&self, go_on: &dyn Fn() -> bool) -> io::Result<()> {
         let directories = &self.installation.data.directories;
         self.changes(&mut |(number, inside), change, _| {
@@ -208,10 +208,7 @@ impl Exporting<'_> {
         })
     }
 
-    fn changes(
-        &self,
-        each: &mut dyn FnMut(&(usize, PathBuf), Change, u64) -> io::Result<()>,
-    ) -> io::Result<()> {
+    fn changes(&self, each: Each) -> io::Result<()> {
         let except = self.database.files();
         let copy = self.installation.protected(self.plan.update);
         let data = data(self.installation, &except);

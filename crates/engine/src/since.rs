@@ -52,7 +52,9 @@ pub(crate) struct Data<'a> {
 }
 
 /// Where a file lies: the number of its directory, and the path in it. Their order is that of the walk.
-type Place = (usize, PathBuf);
+pub(crate) type Place = (usize, PathBuf);
+/// Told what became of a file, and its length.
+pub(crate) type Each<'a> = &'a mut dyn FnMut(&Place, Change, u64) -> io::Result<()>;
 /// Length, and when it was modified.
 type Stamp = (u64, i128);
 
@@ -113,12 +115,7 @@ pub(crate) fn list(copy: &Path, data: Data) -> io::Result<()> {
 ///
 /// # Errors
 /// A directory or the list cannot be read, or `each` failed.
-pub(crate) fn changes(
-    copy: &Path,
-    since: Timestamp,
-    data: Data,
-    each: &mut dyn FnMut(&Place, Change, u64) -> io::Result<()>,
-) -> io::Result<()> {
+pub(crate) fn changes(copy: &Path, since: Timestamp, data: Data, each: Each) -> io::Result<()> {
     let mut list = Listed::open(&copy.join(LIST))?;
     let mut before = list.next()?;
     let since = since.as_nanosecond() - TICK_NS;
