@@ -5,7 +5,9 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use obnova_engine::Moment;
-use obnova_engine::api::{Answer, Health, KeepRule, Outcome, Request, Settings, TableChange, UpdateKind};
+use obnova_engine::api::{
+    Answer, Health, KeepRule, Outcome, Request, Settings, TableChange, UpdateKind,
+};
 
 use crate::Case;
 use crate::fixture::{Deed, TAKEN, Try, Was};
