@@ -127,6 +127,15 @@ impl Cluster {
         if let Some(programs) = &self.config.programs {
             launch.program = programs.join("postgres");
         }
+        // `pg_ctl` says this itself; otherwise there would be one more after every start.
+        let data = self.data().display().to_string();
+        while let Some(at) = launch
+            .arguments
+            .windows(2)
+            .position(|pair| pair[0] == "-D" && pair[1] == data)
+        {
+            launch.arguments.drain(at..at + 2);
+        }
         Ok(launch)
     }
 

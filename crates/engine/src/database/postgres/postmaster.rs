@@ -1,5 +1,7 @@
 //! A server as its own files tell of it: `postmaster.pid` in the data directory.
 
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -33,7 +35,7 @@ impl Postmaster {
         let text = std::fs::read_to_string(data.join("postmaster.pid")).ok()?;
         let lines: Vec<&str> = text.lines().map(str::trim).collect();
         let pid = lines.first()?.parse().ok().filter(|pid| *pid > 0)?;
-        is_alive(pid).then(|| Postmaster {
+        (is_alive(pid) && works_in(pid, data)).then(|| Postmaster {
             pid,
             port: lines.get(3).and_then(|line| line.parse().ok()).unwrap_or(0),
             socket: lines.get(4).copied().unwrap_or_default().into(),
@@ -91,6 +93,21 @@ impl Postmaster {
     }
 }
 
+/// Whether a process works in a directory, as a server does in its data directory. After a power cut another program may have
+/// the number that an old `postmaster.pid` says: it must be neither signalled nor waited for.
+fn works_in(pid: i32, data: &Path) -> bool {
+    let place = |path: &Path| std::fs::metadata(path).map(|it| (it.dev(), it.ino()));
+    match (place(Path::new(&format!("/proc/{pid}/cwd"))), place(data)) {
+        (Ok(works_in), Ok(data)) => works_in == data,
+        // Another account's, of which this one may see no more than its name.
+        (Err(error), Ok(_)) if error.kind() == ErrorKind::PermissionDenied => {
+            let name = std::fs::read_to_string(format!("/proc/{pid}/comm"));
+            name.is_ok_and(|name| name.starts_with("postgres"))
+        }
+        _ => false,
+    }
+}
+
 /// Whether a process runs; one that has ended and waits to be noticed does not.
 pub(super) fn is_alive(pid: i32) -> bool {
     state(pid).is_some_and(|(state, _)| !["Z", "X"].contains(&state.as_str()))
@@ -106,4 +123,26 @@ fn state(pid: i32) -> Option<(String, i32)> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     let mut fields = text[text.rfind(')')? + 1..].split_whitespace();
     Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_that_has_got_the_number_of_a_server_that_is_gone_is_no_server() {
+        let data = tempfile::tempdir().unwrap();
+        let mut other = std::process::Command::new("sleep")
+            .arg("60")
+            .current_dir("/")
+            .spawn()
+            .unwrap();
+        let place = data.path().display();
+        let text = format!("{}\n{place}\n1\n5432\n/tmp\n\n\nready   \n", other.id());
+        std::fs::write(data.path().join("postmaster.pid"), text).unwrap();
+        let found = Postmaster::of(data.path());
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert!(found.is_none(), "{found:?}");
+    }
 }
