@@ -19,6 +19,8 @@ use crate::problem;
 
 /// Longest request.
 const MAX_REQUEST: u64 = 1 << 20;
+/// Longest report of a front.
+const MAX_REPORT: u64 = 4096;
 /// Connections at once; more than any centre, front and command line need.
 const MAX_CONNECTIONS: usize = 256;
 /// How often a follower's connection is looked at when there is nothing to tell it.
@@ -154,11 +156,8 @@ fn traffic(
     tracing::info!(front, "a front has connected");
     let result = thread::scope(|scope| {
         scope.spawn(|| {
-            for line in reader.lines() {
-                let Ok(line) = line else { break };
-                let Ok(report) = serde_json::from_str::<TrafficReport>(&line) else {
-                    break;
-                };
+            let mut reader = reader;
+            while let Some(report) = next_report(&mut reader) {
                 engine.traffic.report(front, report);
             }
             engine.traffic.disconnect(front);
@@ -171,6 +170,13 @@ fn traffic(
     });
     tracing::info!(front, "a front has gone");
     result
+}
+
+/// The front's next report; `None` when it has gone, or says anything else. An endless line is never read to its end.
+fn next_report(reader: &mut BufReader<UnixStream>) -> Option<TrafficReport> {
+    let mut line = Vec::new();
+    reader.take(MAX_REPORT).read_until(b'\n', &mut line).ok()?;
+    serde_json::from_slice(&line).ok()
 }
 
 fn orders(stream: &UnixStream, engine: &Engine, front: u64) -> std::io::Result<()> {
