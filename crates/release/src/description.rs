@@ -148,7 +148,7 @@ pub struct Server {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub check: Option<Vec<String>>,
     /// The program that takes from a copy of the data what must not act upon the world: mail servers, payment keys, web hooks.
-    /// In rehearsals it runs on the clone before anything else does, when this version is the installed one.
+    /// In rehearsals it runs on the clone before anything else does: the installed version's, or the new one's where that has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub neutralise: Option<Vec<String>>,
     /// Environment variables of all of them.

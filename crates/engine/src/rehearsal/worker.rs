@@ -434,9 +434,13 @@ impl Work {
         service: &dyn Service,
     ) -> Result<(), Problem> {
         let from = &self.task.from;
-        let description = crate::step::installed(clone, from)?.description;
-        if let Some(words) = &description.server.neutralise {
-            self.neutralise(clone, database, &description, words)?;
+        // The new version's where the installed one has none, as was so before there was such a command.
+        for version in [from, &self.task.to] {
+            let description = crate::step::installed(clone, version)?.description;
+            if let Some(words) = &description.server.neutralise {
+                self.neutralise(clone, database, &description, words)?;
+                break;
+            }
         }
         let target = Path::new("versions").join(from.to_string());
         durable::symlink_swap(&clone.current(), &target).map_err(Self::system(&clone.current()))?;
@@ -456,7 +460,7 @@ impl Work {
             Problem::new(problem::REHEARSAL_IMPOSSIBLE)
                 .detail(format!("the command that neutralises the copy: {detail}"))
         };
-        let from = &self.task.from;
+        let version = &description.version;
         let log = clone.logs().join("neutralise.log");
         let record = clone.state_dir.join("neutralise.json");
         let start = Start {
@@ -465,9 +469,9 @@ impl Work {
             log: &log,
             die_with_parent: true,
             service: &clone.service,
-            command: &command(clone, database, words, from, 0),
+            command: &command(clone, database, words, version, 0),
             env: &environment(clone, database, description, 0),
-            directory: &clone.tree(from),
+            directory: &clone.tree(version),
         };
         let status = start
             .spawn(&self.task.launcher)
@@ -477,7 +481,7 @@ impl Work {
         let said = log::tail(&log, QUOTED_LINES).join("\n");
         match status.success() {
             true => {
-                self.note(format!("neutralised: {said}"));
+                self.note(format!("neutralised by {version}: {said}"));
                 Ok(())
             }
             false => Err(failed(format!("{status}: {said}"))),

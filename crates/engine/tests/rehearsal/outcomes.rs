@@ -36,6 +36,10 @@ pub const CASES: &[Case] = &[
         "the_installed_versions_command_neutralises_the_clone_before_all_else",
         neutralised,
     ),
+    (
+        "the_new_versions_command_neutralises_the_clone_where_the_installed_one_has_none",
+        neutralised_by_the_new_one,
+    ),
     ("the_clone_gets_no_secret_that_is_withheld", withheld),
 ];
 
@@ -258,10 +262,28 @@ fn neutralised() -> Result<String> {
     rehearse_to(&it, "3.0.0", RehearsalOutcome::Passed)?;
     before.expect_same(&it.now()?)?;
     let said = log(&it, "3.0.0")?.join("\n");
-    ensure!(said.contains("neutralised: muted"), "{said}");
+    ensure!(said.contains("neutralised by 2.0.0: muted"), "{said}");
     ensure!(said.contains("mail is off"), "{said}");
     it.end()?;
     Ok("muted".to_owned())
+}
+
+fn neutralised_by_the_new_one() -> Result<String> {
+    let mute = "neutralise = [\"/bin/sh\", \"-c\", \"echo muted; echo off > ${data}/mail.txt\"]";
+    let tell = "echo \"mail is $(cat \"$8/mail.txt\")\"; exec \"$@\"";
+    let it = started(&Release {
+        server: mute,
+        shell: Some(tell),
+        ..NEWEST
+    })?;
+    let before = it.now()?;
+    rehearse_to(&it, "2.0.0", RehearsalOutcome::Passed)?;
+    before.expect_same(&it.now()?)?;
+    let said = log(&it, "2.0.0")?.join("\n");
+    ensure!(said.contains("neutralised by 2.0.0: muted"), "{said}");
+    ensure!(said.contains("mail is off"), "{said}");
+    it.end()?;
+    Ok("muted by the new version".to_owned())
 }
 
 fn withheld() -> Result<String> {
