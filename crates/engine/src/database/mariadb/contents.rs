@@ -12,10 +12,15 @@ use super::server::{Server, identifier, literal};
 use super::tools;
 use crate::api::TableChange;
 
+/// Bytes of a database from which on rows are not counted when requests are about to be let through: that reads all of it, and
+/// everybody waits.
+const TOO_MANY: u64 = 64 << 20;
+
 /// A table at one time.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Count {
-    rows: u64,
+    /// None where they were too many to be counted.
+    rows: Option<u64>,
     /// The highest value of the column that numbers its rows, if one does.
     highest: Option<u64>,
 }
@@ -37,13 +42,18 @@ pub(super) fn fingerprint(address: &Address) -> Result<String, Failure> {
     Ok(hex::encode(hash.finalize()))
 }
 
-/// The tables now.
+/// The tables now. Takes a moment however many rows there are.
 pub(super) fn counters(address: &Address) -> Result<serde_json::Value, Failure> {
     let mut server = Server::connect(&address.options()?)?;
     let database = address.database()?;
+    let size = server.number(&format!(
+        "SELECT sum(data_length + index_length) FROM information_schema.tables WHERE table_schema = {}",
+        literal(&database)
+    ))?;
+    let is_small = size < TOO_MANY;
     let mut counts = Counts::new();
     for (table, number) in tables(&mut server, &database)? {
-        let count = count(&mut server, &database, &table, number.as_deref())?;
+        let count = count(&mut server, &database, &table, number.as_deref(), is_small)?;
         counts.insert(table, count);
     }
     serde_json::to_value(counts).map_err(|error| Failure::Unsuitable(error.to_string()))
@@ -62,9 +72,10 @@ pub(super) fn written_since(
     let database = address.database()?;
     let mut changes = Vec::new();
     for (table, number) in tables(&mut server, &database)? {
-        let is = count(&mut server, &database, &table, number.as_deref())?;
+        let is = count(&mut server, &database, &table, number.as_deref(), true)?;
+        let is = is.rows.unwrap_or(0);
         let was = before.get(&table).copied().unwrap_or(Count {
-            rows: 0,
+            rows: Some(0),
             highest: None,
         });
         let new = match (&number, was.highest) {
@@ -74,19 +85,20 @@ pub(super) fn written_since(
                 identifier(&table),
                 identifier(number)
             ))?),
-            (Some(_), None) => Some(is.rows),
+            (Some(_), None) => Some(is),
             (None, _) => None,
         };
-        let grown = is.rows.saturating_sub(was.rows);
-        let shrunk = was.rows.saturating_sub(is.rows);
-        let inserted = new.map(|new| new.max(grown));
+        let grown = was.rows.map(|rows| is.saturating_sub(rows));
+        let shrunk = was.rows.map(|rows| rows.saturating_sub(is));
+        let inserted = new.map(|new| new.max(grown.unwrap_or(0)));
         changes.push(TableChange {
             table,
-            inserted: inserted.or(Some(grown).filter(|grown| *grown > 0)),
+            inserted: inserted.or(grown.filter(|grown| *grown > 0)),
             updated: None,
-            deleted: match inserted {
-                Some(inserted) => Some(inserted + shrunk - grown),
-                None => Some(shrunk).filter(|shrunk| *shrunk > 0),
+            deleted: match (inserted, shrunk, grown) {
+                (Some(inserted), Some(shrunk), Some(grown)) => Some(inserted + shrunk - grown),
+                (Some(_), ..) => None,
+                (None, ..) => shrunk.filter(|shrunk| *shrunk > 0),
             },
         });
     }
@@ -110,19 +122,28 @@ fn tables(server: &mut Server, database: &str) -> Result<Vec<(String, Option<Str
         .collect())
 }
 
+/// With `all`, every row is counted; otherwise only those are known of a table that has none.
 fn count(
     server: &mut Server,
     database: &str,
     table: &str,
     number: Option<&str>,
+    all: bool,
 ) -> Result<Count, Failure> {
     let place = format!("{}.{}", identifier(database), identifier(table));
     let highest = match number {
         Some(number) => server.text(&format!("SELECT max({}) FROM {place}", identifier(number)))?,
         None => None,
     };
+    // What is null comes as an empty text.
+    let is_empty = highest.as_ref().is_some_and(String::is_empty);
+    let rows = match is_empty {
+        true => Some(0),
+        false if all => Some(server.number(&format!("SELECT count(*) FROM {place}"))?),
+        false => None,
+    };
     Ok(Count {
-        rows: server.number(&format!("SELECT count(*) FROM {place}"))?,
+        rows,
         highest: highest.and_then(|highest| highest.parse().ok()),
     })
 }

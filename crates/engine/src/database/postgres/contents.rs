@@ -116,6 +116,18 @@ impl Counters {
         if (&before.reset, before.database) != (&self.reset, self.database) {
             return None;
         }
+        // After a crash it does, without saying so.
+        let has_shrunk = |(name, now): (&String, &Table)| {
+            before.tables.get(name).is_some_and(|was| {
+                was.id == now.id
+                    && (now.inserted < was.inserted
+                        || now.updated < was.updated
+                        || now.deleted < was.deleted)
+            })
+        };
+        if self.tables.iter().any(has_shrunk) {
+            return None;
+        }
         let changes = self.tables.iter().map(|(name, now)| {
             // A table of this name that was made since counts from nothing.
             let was = before.tables.get(name).filter(|was| was.id == now.id);
@@ -206,5 +218,9 @@ mod tests {
         let mut now = counters(&[("a.x", 1, 3)]);
         now.reset = Some("2".to_owned());
         assert_eq!(now.since(&counters(&[("a.x", 1, 1)])), None);
+        // A crash leaves no other trace.
+        let now = counters(&[("a.x", 1, 0), ("a.y", 2, 7)]);
+        let before = counters(&[("a.x", 1, 1), ("a.y", 2, 7)]);
+        assert_eq!(now.since(&before), None);
     }
 }

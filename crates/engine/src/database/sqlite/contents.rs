@@ -14,10 +14,15 @@ use crate::api::TableChange;
 /// What belongs to the contents beside the tables.
 const SETTINGS: [&str; 3] = ["user_version", "application_id", "auto_vacuum"];
 
+/// Bytes of a database from which on rows are not counted when requests are about to be let through: that reads all of it, and
+/// everybody waits.
+const TOO_MANY: u64 = 64 << 20;
+
 /// A table at one time.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Count {
-    rows: i64,
+    /// None where they were too many to be counted.
+    rows: Option<i64>,
     /// The highest row number, where rows have numbers.
     highest: Option<i64>,
 }
@@ -91,12 +96,13 @@ fn add_value(hash: &mut Sha256, value: SqliteValueRef<'_>) -> Result<(), sqlx::e
     Ok(())
 }
 
-/// The tables now.
+/// The tables now. Takes a moment however many rows there are.
 pub(super) fn counters(file: &Path) -> Result<serde_json::Value, sqlx::Error> {
+    let is_small = std::fs::metadata(file)?.len() < TOO_MANY;
     let mut session = Session::read(file)?;
     let mut counts = Counts::new();
     for table in user_tables(&mut session)? {
-        counts.insert(table.name.clone(), count(&mut session, &table)?);
+        counts.insert(table.name.clone(), count(&mut session, &table, is_small)?);
     }
     session.end()?;
     serde_json::to_value(counts).map_err(|error| sqlx::Error::Decode(error.into()))
@@ -126,34 +132,36 @@ fn change(
     table: &Table,
     was: Option<&Count>,
 ) -> Result<TableChange, sqlx::Error> {
-    let is = count(session, table)?;
+    let is = count(session, table, true)?.rows.unwrap_or(0);
     let was = was.copied().unwrap_or(Count {
-        rows: 0,
+        rows: Some(0),
         highest: None,
     });
-    let grown = is.rows - was.rows;
+    let grown = was.rows.map(|rows| is - rows);
     let new = match (&table.key, was.highest) {
         (Key::Number(number), Some(highest)) => {
             let name = identifier(&table.name);
             let sql = format!("SELECT count(*) FROM {name} WHERE {number} > {highest}");
             session.number(&sql)?
         }
-        (Key::Number(_), None) => Some(is.rows),
+        (Key::Number(_), None) => Some(is),
         (Key::Columns(_), _) => None,
     };
     let told = |number: i64| u64::try_from(number).ok();
-    Ok(match new.map(|new| new.max(grown)) {
+    Ok(match new.map(|new| new.max(grown.unwrap_or(new))) {
         Some(inserted) => TableChange {
             table: table.name.clone(),
             inserted: told(inserted),
             updated: None,
-            deleted: told(inserted - grown),
+            deleted: grown.and_then(|grown| told(inserted - grown)),
         },
         None => TableChange {
             table: table.name.clone(),
-            inserted: told(grown).filter(|grown| *grown > 0),
+            inserted: grown.and_then(told).filter(|grown| *grown > 0),
             updated: None,
-            deleted: told(-grown).filter(|shrunk| *shrunk > 0),
+            deleted: grown
+                .and_then(|grown| told(-grown))
+                .filter(|shrunk| *shrunk > 0),
         },
     })
 }
@@ -165,15 +173,64 @@ fn user_tables(session: &mut Session) -> Result<Vec<Table>, sqlx::Error> {
     Ok(tables)
 }
 
-fn count(session: &mut Session, table: &Table) -> Result<Count, sqlx::Error> {
+/// With `all`, every row is counted; otherwise only those are known of a table that has none.
+fn count(session: &mut Session, table: &Table, all: bool) -> Result<Count, sqlx::Error> {
     let name = identifier(&table.name);
-    let rows = session.number(&format!("SELECT count(*) FROM {name}"))?;
     let highest = match &table.key {
         Key::Number(number) => session.number(&format!("SELECT max({number}) FROM {name}"))?,
         Key::Columns(_) => None,
     };
-    Ok(Count {
-        rows: rows.unwrap_or(0),
-        highest,
-    })
+    let rows = match (&table.key, highest) {
+        (Key::Number(_), None) => Some(0),
+        _ if all => session.number(&format!("SELECT count(*) FROM {name}"))?,
+        _ => None,
+    };
+    Ok(Count { rows, highest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_added_to_a_large_database_is_told_without_counting_it_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("app.db");
+        std::fs::write(&file, "").unwrap();
+        let run = |sql| {
+            let mut session = Session::write(&file).unwrap();
+            session.run(sql).unwrap();
+            session.end().unwrap();
+        };
+        run(
+            "CREATE TABLE t (a); INSERT INTO t VALUES (1), (2); CREATE TABLE e (a); \
+            CREATE TABLE k (a PRIMARY KEY) WITHOUT ROWID; INSERT INTO k VALUES (1)",
+        );
+        let mut session = Session::read(&file).unwrap();
+        let mut counts = Counts::new();
+        for table in user_tables(&mut session).unwrap() {
+            let found = count(&mut session, &table, false).unwrap();
+            counts.insert(table.name.clone(), found);
+        }
+        session.end().unwrap();
+        assert_eq!(counts["t"].rows, None);
+        run(
+            "INSERT INTO t VALUES (3); DELETE FROM t WHERE a = 1; INSERT INTO e VALUES (1); \
+            INSERT INTO k VALUES (2)",
+        );
+        let before = serde_json::to_value(counts).unwrap();
+        let changes = written_since(&file, &before).unwrap().unwrap();
+        let told: Vec<_> = changes
+            .iter()
+            .map(|it| (it.table.as_str(), it.inserted, it.deleted))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("e", Some(1), Some(0)),
+                ("k", None, None),
+                ("t", Some(1), None)
+            ]
+        );
+    }
 }
