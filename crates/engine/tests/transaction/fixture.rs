@@ -29,6 +29,8 @@ use releases::{RELEASES, publish_release, vendor};
 #[allow(unused_imports)] // for the tests of rehearsals
 pub use releases::{release, test_app};
 
+/// An engine that is idle for so long has nothing more to do.
+const SETTLED: Duration = Duration::from_millis(700);
 /// How long anything may take before it is a failure.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -356,6 +358,7 @@ impl Try {
     pub fn killed(&mut self) -> Result<bool> {
         let engine = self.engine.as_mut().context("no engine")?;
         let until = Instant::now() + PATIENCE;
+        let mut idle_since = None::<Instant>;
         loop {
             if engine.try_wait()?.is_some() {
                 self.engine = None;
@@ -367,8 +370,12 @@ impl Try {
                 self.runtime.block_on(client.call(&Request::State)),
                 Ok(Answer::State(state)) if state.phase == Phase::Idle && state.last_update.is_some() && state.serving.is_some()
             );
-            if idle {
-                return Ok(false);
+            // Between two versions of one click it is idle for a moment, too.
+            match (idle, idle_since) {
+                (true, Some(since)) if since + SETTLED < Instant::now() => return Ok(false),
+                (true, None) => idle_since = Some(Instant::now()),
+                (true, Some(_)) => {}
+                (false, _) => idle_since = None,
             }
             ensure!(
                 Instant::now() < until,

@@ -16,9 +16,11 @@ use crate::contract::{Subject, protect, restore, same};
 const KILLS: u32 = 8;
 const KILLS_OF_CLUSTERS: u32 = 4;
 
+type Do = Box<dyn Fn(&Postgres) -> Result<()>>;
+
 pub(super) fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
-    let mut add = |rung: &str, case: Box<dyn Fn(&Postgres) -> Result<()>>| {
+    let mut add = |rung: &str, case: Do| {
         let name = format!("postgres {rung}: killed at any instant, all is as before");
         cases.push((name, case));
     };
@@ -108,10 +110,13 @@ fn driven(arguments: &[String]) -> Result<()> {
             let clone = driver.stage(place, &|| true).map_err(crate::failed)?;
             println!("{}", clone.url());
             println!("{}", clone.fingerprint().map_err(crate::failed)?);
-            while verb == "stay" {
-                sleep(Duration::from_secs(1));
+            match verb.as_str() {
+                // Until it is killed.
+                "stay" => loop {
+                    sleep(Duration::from_secs(1));
+                },
+                _ => Ok(()),
             }
-            Ok(())
         }
         "prepare" => driver.prepare(place, &mut |_, _| (), &|| true).map(drop),
         "forget" => driver.forget(place),
