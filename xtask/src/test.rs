@@ -41,7 +41,7 @@ fn all(options: &Options, stages: &mut Stages) -> Result<()> {
         run::run(&mut run::cargo(["build", "--workspace", "--bins"]))
     })?;
     stages.stage("test", || {
-        let mut test = run::cargo(["test", "--workspace", "--"]);
+        let mut test = run::cargo(["test", "--workspace", "--no-fail-fast", "--"]);
         test.args(&options.filter);
         test.envs(axe.iter().map(|script| ("OBNOVA_AXE", script)));
         run::run(&mut test)
