@@ -107,11 +107,11 @@ problem-rehearsal-impossible-do = Podrobnosti níže říkají, co k ní chybí.
 
 problem-rehearsal-failed = Zkouška verze { $version } se nezdařila.
 problem-rehearsal-failed-state = Zkouška běžela na kopii; aplikace ani její data se nijak nezměnila.
-problem-rehearsal-failed-do = Instalace by dopadla stejně. Pošlete zprávu podpoře a počkejte na opravenou verzi, nebo odstraňte příčinu uvedenou níže a zkoušku zopakujte.
+problem-rehearsal-failed-do = Instalace by dopadla stejně. Pošlete výpis zkoušky podpoře a počkejte na opravenou verzi, nebo odstraňte příčinu uvedenou níže a zkoušku zopakujte.
 
 problem-rehearsal-differs = Při zkoušce verze { $version } se kopie nevrátila přesně do stavu před aktualizací.
 problem-rehearsal-differs-state = Zkouška běžela na kopii; aplikace ani její data se nijak nezměnila.
-problem-rehearsal-differs-do = Tuto verzi neinstalujte a pošlete zprávu podpoře.
+problem-rehearsal-differs-do = Tuto verzi neinstalujte a pošlete výpis zkoušky podpoře.
 
 problem-not-isolated = Kopii pro zkoušku zde nelze odříznout od sítě.
 problem-not-isolated-state = Zkouška nezačala a nic se nezměnilo.

@@ -107,11 +107,11 @@ problem-rehearsal-impossible-do = The details below name what is missing. The up
 
 problem-rehearsal-failed = The rehearsal of version { $version } failed.
 problem-rehearsal-failed-state = It ran on a copy; neither the application nor its data was changed.
-problem-rehearsal-failed-do = Installing it would end the same way. Send the report to support and wait for a corrected version, or remove the cause named below and rehearse again.
+problem-rehearsal-failed-do = Installing it would end the same way. Send the log of the rehearsal to support and wait for a corrected version, or remove the cause named below and rehearse again.
 
 problem-rehearsal-differs = In the rehearsal of version { $version } the copy did not return exactly to what it was before.
 problem-rehearsal-differs-state = It ran on a copy; neither the application nor its data was changed.
-problem-rehearsal-differs-do = Do not install this version, and send the report to support.
+problem-rehearsal-differs-do = Do not install this version, and send the log of the rehearsal to support.
 
 problem-not-isolated = The copy for the rehearsal cannot be cut off from the network here.
 problem-not-isolated-state = The rehearsal was not begun, and nothing was changed.
