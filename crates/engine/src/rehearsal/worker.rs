@@ -340,7 +340,10 @@ fn inside(state_dir: &Path, isolation: Isolation) -> Result<(), String> {
     let work = Work::open(state_dir)?;
     if isolation == Isolation::Network {
         isolation::bring_loopback_up().map_err(|error| format!("loopback: {error}"))?;
-        work.seal();
+        if let Err(problem) = work.seal() {
+            work.end(work.not_made(problem));
+            return Ok(());
+        }
         isolation::drop_rights();
     }
     work.speaker.say(&Word::Isolation { isolation });
@@ -350,7 +353,9 @@ fn inside(state_dir: &Path, isolation: Isolation) -> Result<(), String> {
 }
 
 impl Work {
-    fn seal(&self) {
+    /// Without it a program that finds the original data by a path of its own would change them, and one that has a socket's
+    /// would reach their server: nothing is rehearsed then, unless an administrator has agreed to that.
+    fn seal(&self) -> Result<(), Problem> {
         let installation = &self.installation;
         let database = database::open(installation);
         let real = |path: &PathBuf| std::fs::canonicalize(path).ok();
@@ -376,17 +381,24 @@ impl Work {
             .collect();
         let socket = installation.state_dir.join(crate::api::SOCKET_NAME);
         let originals: Vec<PathBuf> = originals.into_iter().collect();
-        match isolation::seal(
+        let sealed = isolation::seal(
             &originals,
             self.place.root(),
             &self.place.temporary(),
             &[socket],
             &needed,
-        ) {
+        );
+        match sealed {
             Ok(done) => self.note(done.join("; ")),
-            // The network is what counts; the rest of the system is as open to the clone as it is to the application.
-            Err(error) => self.note(format!("WARNING: original data is not sealed: {error}")),
+            Err(error) if self.task.unisolated => {
+                self.note(format!("WARNING: original data is not sealed: {error}"));
+            }
+            Err(error) => {
+                let why = format!("original data cannot be sealed: {error}");
+                return Err(Problem::new(problem::NOT_ISOLATED).detail(why));
+            }
         }
+        Ok(())
     }
 
     fn rehearse(&self) -> End {
