@@ -21,6 +21,11 @@ use crate::installation::MariadbCluster;
 /// Settings that name places; an empty or relative one is in the data directory.
 const PLACES: &str = "'innodb_data_home_dir', 'innodb_log_group_home_dir', 'innodb_undo_directory', 'aria_log_dir_path', 'log_bin_basename', 'innodb_data_file_path'";
 
+/// In the directory of every database.
+const DATABASE: &str = "db.opt";
+/// Databases of the server's own.
+const OWN: [&str; 3] = ["mysql", "performance_schema", "sys"];
+
 /// Whether the server can be protected in this way.
 ///
 /// # Errors
@@ -28,6 +33,7 @@ const PLACES: &str = "'innodb_data_home_dir', 'innodb_log_group_home_dir', 'inno
 pub(super) fn fitness(
     cluster: &MariadbCluster,
     server: &mut Server,
+    database: &str,
 ) -> Result<(PathBuf, Starting), String> {
     let data = std::fs::canonicalize(&cluster.data)
         .map_err(|error| format!("{}: {error}", cluster.data.display()))?;
@@ -51,7 +57,36 @@ pub(super) fn fitness(
         },
     };
     can_be_cloned(&data)?;
-    Ok((data, starting))
+    match others(&data, database).as_slice() {
+        [] => Ok((data, starting)),
+        others => Err(format!(
+            "the server has other databases, which would be returned too: {}",
+            others.join(", ")
+        )),
+    }
+}
+
+/// Databases with something in them beside this one and the server's own, by their directories: an account does not get to see
+/// all that there are.
+fn others(data: &Path, database: &str) -> Vec<String> {
+    let entries = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten();
+    let mut found: Vec<String> = entries(data)
+        .filter(|entry| entry.path().join(DATABASE).is_file())
+        .filter(|entry| entries(&entry.path()).any(|inside| inside.file_name() != DATABASE))
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| !OWN.contains(&name.as_str()))
+        .collect();
+    // Every other character stands there as a number.
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let is_it = |name: &String| match database.chars().all(is_plain) {
+        true => name.eq_ignore_ascii_case(database),
+        false => name.contains('@'),
+    };
+    if let Some(at) = found.iter().position(is_it) {
+        found.remove(at);
+    }
+    found.sort();
+    found
 }
 
 /// Everything of the server is in its data directory.
@@ -226,4 +261,29 @@ pub(super) fn copy(from: &Path, to: &Path, go_on: &dyn Fn() -> bool) -> Result<(
     copied
         .and_then(|()| durable::sync_dir(to.parent().unwrap_or(Path::new("/"))))
         .map_err(|error| Failure::disk(to, error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn databases_of_others_are_found_by_their_directories() {
+        let data = tempfile::tempdir().unwrap();
+        let database = |name: &str, files: &[&str]| {
+            let directory = data.path().join(name);
+            std::fs::create_dir(&directory).unwrap();
+            for file in files {
+                std::fs::write(directory.join(file), "").unwrap();
+            }
+        };
+        database("mysql", &[DATABASE, "user.frm"]);
+        database("test", &[DATABASE]);
+        database("#innodb_redo", &["#ib_redo0"]);
+        database("crm", &[DATABASE, "person.ibd"]);
+        assert_eq!(others(data.path(), "crm"), [""; 0]);
+        database("my@002ddb", &[DATABASE, "a.ibd"]);
+        assert_eq!(others(data.path(), "crm"), ["my@002ddb"]);
+        assert_eq!(others(data.path(), "my-db"), ["crm"]);
+    }
 }

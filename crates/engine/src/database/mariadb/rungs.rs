@@ -62,7 +62,14 @@ fn file_system(mariadb: &Mariadb, server: &mut Server) -> Result<(PathBuf, Start
     let cluster = mariadb.cluster.as_ref().ok_or(
         "the installation file has no [database.cluster], so the server may be somebody else's too",
     )?;
-    clone::fitness(cluster, server)
+    clone::fitness(
+        cluster,
+        server,
+        &mariadb
+            .address
+            .database()
+            .map_err(|failure| failure.to_string())?,
+    )
 }
 
 /// Why the database cannot be dumped and made anew.
