@@ -27,7 +27,7 @@ use crate::releases::Releases;
 use crate::service::{self, Service};
 use crate::step::{Context, command, environment};
 use crate::traffic::Traffic;
-use crate::{application, durable, log, problem};
+use crate::{account, application, durable, log, problem};
 
 /// First argument: copy, then go inside.
 const WORK: &str = "work";
@@ -243,7 +243,11 @@ impl Work {
                 continue;
             };
             let parent = copy.parent().unwrap_or(copy);
-            std::fs::create_dir_all(parent).map_err(Self::system(parent))?;
+            // What kept others from the original may be a directory above it.
+            std::fs::create_dir_all(parent)
+                .and_then(|()| durable::set_mode_unsynced(parent, 0o700))
+                .and_then(|()| account::give(&self.installation.service, parent))
+                .map_err(Self::system(parent))?;
             durable::copy_live_tree(&directory, copy, &skip, &mut count)
                 .map_err(Self::system(&directory))?;
         }

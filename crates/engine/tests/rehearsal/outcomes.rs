@@ -270,7 +270,8 @@ fn neutralised() -> Result<String> {
 
 fn neutralised_by_the_new_one() -> Result<String> {
     let mute = "neutralise = [\"/bin/sh\", \"-c\", \"echo muted; echo off > ${data}/mail.txt\"]";
-    let tell = "echo \"mail is $(cat \"$8/mail.txt\")\"; exec \"$@\"";
+    let tell =
+        "echo \"mail is $(cat \"$8/mail.txt\"), open to $(stat -c %a \"$8/..\")\"; exec \"$@\"";
     let it = started(&Release {
         server: mute,
         shell: Some(tell),
@@ -281,7 +282,7 @@ fn neutralised_by_the_new_one() -> Result<String> {
     before.expect_same(&it.now()?)?;
     let said = log(&it, "2.0.0")?.join("\n");
     ensure!(said.contains("neutralised by 2.0.0: muted"), "{said}");
-    ensure!(said.contains("mail is off"), "{said}");
+    ensure!(said.contains("mail is off, open to 700"), "{said}");
     it.end()?;
     Ok("muted by the new version".to_owned())
 }
