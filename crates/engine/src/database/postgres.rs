@@ -138,6 +138,8 @@ impl Postgres {
         match (rung, ladder.replication) {
             (Rung::Standby, Some(replication)) => {
                 let cluster = self.cluster()?;
+                cluster.make_directory(&cluster.beside())?;
+                clone::check_room(&cluster.beside(), crate::files::size(cluster.data()))?;
                 let place = Place::make(cluster, to, Rung::Standby)?;
                 let size = ladder.rights.size();
                 standby::prepare(cluster, &place, &replication, size, progress, go_on)?;
@@ -251,9 +253,15 @@ impl Postgres {
         durable::create_dir_all(to).map_err(|error| Failure::disk(to, error))?;
         if let Some(place) = Place::read(kept)? {
             let cluster = self.cluster()?;
-            let means = clone::prove(cluster.data(), &cluster.beside());
-            // Where nothing is cloned, it is copied: that takes its time, while the application works.
-            return place.spare(cluster, to, means.unwrap_or(clone::Means::Reflink), go_on);
+            let means = match clone::prove(cluster.data(), &cluster.beside()) {
+                Ok(means) => means,
+                // Where nothing is cloned, it is copied: that takes its time, while the application works.
+                Err(_) => {
+                    clone::check_room(&cluster.beside(), place.size())?;
+                    clone::Means::Reflink
+                }
+            };
+            return place.spare(cluster, to, means, go_on);
         }
         let Some(note) = Note::read(kept)? else {
             return Err(Failure::Unsuitable("there is no copy".to_owned()));

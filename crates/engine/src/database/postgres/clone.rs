@@ -17,6 +17,9 @@ const BTRFS: i64 = 0x9123_683e;
 /// The number of every subvolume's own directory.
 const SUBVOLUME: u64 = 256;
 
+/// Room that stays free beside a data directory.
+const MARGIN: u64 = 64 << 20;
+
 /// How the names of what is only tried begin; the process's number follows.
 const TRIAL: &str = "trial-";
 
@@ -55,6 +58,19 @@ pub(super) fn prove(data: &Path, beside: &Path) -> Result<Means, Failure> {
             "the file system of {} does not clone files",
             data.display()
         ))),
+    }
+}
+
+/// Refuses to fill the disk that a server works on: what it cannot write brings it down.
+pub(super) fn check_room(beside: &Path, needed: u64) -> Result<(), Failure> {
+    let needed = needed + needed / 10 + MARGIN;
+    let free = crate::files::free(beside).map_err(|error| Failure::disk(beside, error))?;
+    match free < needed {
+        true => Err(Failure::Unsuitable(format!(
+            "a copy in {} needs {needed} bytes, {free} are free",
+            beside.display()
+        ))),
+        false => Ok(()),
     }
 }
 
