@@ -99,7 +99,14 @@ macro_rules! areas {
 }
 
 areas!(
-    "general", "steps", "problems", "center", "rehearsal", "mails", "front", "cli"
+    "general",
+    "steps",
+    "problems",
+    "center",
+    "rehearsal",
+    "mails",
+    "front",
+    "cli"
 );
 
 /// The texts of one language.
