@@ -12,7 +12,7 @@ use super::clone::{self, Means};
 use super::cluster::{self, Cluster, Launch, Stop};
 use super::failure::Failure;
 use super::note;
-use super::postmaster::Postmaster;
+use super::postmaster::{self, Postmaster};
 use crate::durable;
 use crate::installation::Rung;
 
@@ -147,6 +147,8 @@ impl Place {
                 self.directory.display()
             )));
         }
+        // Of an engine that was killed meanwhile.
+        postmaster::end_making(&self.copy())?;
         cluster::stop_at_once(&self.copy())?;
         clone::remove(&self.directory)
     }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use super::failure::Failure;
 use super::tools;
 
@@ -13,6 +15,8 @@ use super::tools;
 const POLL: Duration = Duration::from_millis(5);
 /// How long a server that was just started may take until it says so in its data directory.
 const APPEARANCE: Duration = Duration::from_secs(10);
+/// How long the kernel may take to end what was killed.
+const END_PATIENCE: Duration = Duration::from_secs(10);
 /// How long it may take until it lets anybody in; after a crash it reads its log first.
 const READY_PATIENCE: Duration = Duration::from_secs(600);
 
@@ -108,6 +112,48 @@ fn works_in(pid: i32, data: &Path) -> bool {
     }
 }
 
+/// Ends whatever still makes this data directory, or starts a server on it: `pg_basebackup` outlives whoever started it.
+pub(super) fn end_making(data: &Path) -> Result<(), Failure> {
+    let until = Instant::now() + END_PATIENCE;
+    loop {
+        let makers = makers(data);
+        if makers.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() > until {
+            return Err(Failure::Unsuitable(format!(
+                "processes {makers:?} still make {} although they were killed",
+                data.display()
+            )));
+        }
+        for pid in makers.into_iter().filter_map(Pid::from_raw) {
+            // It may have ended by itself.
+            let _ = kill_process(pid, Signal::KILL);
+        }
+        sleep(POLL);
+    }
+}
+
+/// Processes that were told this directory as client programs are told it.
+fn makers(data: &Path) -> Vec<i32> {
+    let own = std::process::id().to_string();
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    let is_maker = |pid: &i32| {
+        let words = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words: Vec<&[u8]> = words.split(|byte| *byte == 0).collect();
+        let is_told = |pair: &[&[u8]]| {
+            pair[0] == b"--pgdata" && pair[1] == data.as_os_str().as_encoded_bytes()
+        };
+        words.windows(2).any(is_told) && is_alive(*pid)
+    };
+    names
+        .filter(|name| *name != own)
+        .filter_map(|name| name.parse().ok())
+        .filter(is_maker)
+        .collect()
+}
+
 /// Whether a process runs; one that has ended and waits to be noticed does not.
 pub(super) fn is_alive(pid: i32) -> bool {
     state(pid).is_some_and(|(state, _)| !["Z", "X"].contains(&state.as_str()))
@@ -144,5 +190,23 @@ mod tests {
         other.kill().unwrap();
         other.wait().unwrap();
         assert!(found.is_none(), "{found:?}");
+    }
+
+    #[test]
+    fn what_still_makes_a_directory_is_ended_and_nothing_else() {
+        let data = tempfile::tempdir().unwrap();
+        let told = |place: &Path| {
+            std::process::Command::new("sh")
+                .args(["-c", "sleep 60; exit", "sh", "--pgdata"])
+                .arg(place)
+                .spawn()
+                .unwrap()
+        };
+        let (mut maker, mut other) = (told(data.path()), told(Path::new("/other")));
+        end_making(data.path()).unwrap();
+        assert!(!maker.wait().unwrap().success());
+        assert!(other.try_wait().unwrap().is_none());
+        other.kill().unwrap();
+        other.wait().unwrap();
     }
 }
