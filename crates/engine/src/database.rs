@@ -62,6 +62,11 @@ pub trait Database: Send + Sync {
     /// Files that belong to it and so are not data files.
     fn files(&self) -> Vec<PathBuf>;
 
+    /// The socket at which its server is found, if its address names one.
+    fn socket(&self) -> Option<PathBuf> {
+        None
+    }
+
     /// Looks whether it can be protected.
     ///
     /// # Errors

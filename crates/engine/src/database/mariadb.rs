@@ -244,6 +244,10 @@ impl Database for Mariadb {
         Vec::new()
     }
 
+    fn socket(&self) -> Option<PathBuf> {
+        self.address.socket()
+    }
+
     fn check(&self) -> Result<(), Problem> {
         let chosen = self
             .try_check()

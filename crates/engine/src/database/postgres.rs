@@ -340,6 +340,10 @@ impl Database for Postgres {
         Vec::new()
     }
 
+    fn socket(&self) -> Option<PathBuf> {
+        self.address.socket()
+    }
+
     fn check(&self) -> Result<(), Problem> {
         let (rung, ladder) = self
             .try_check()

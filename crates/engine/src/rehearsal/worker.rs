@@ -383,13 +383,15 @@ impl Work {
             .chain(programs)
             .chain(std::env::split_paths(&path))
             .collect();
-        let socket = installation.state_dir.join(crate::api::SOCKET_NAME);
+        let own = installation.state_dir.join(crate::api::SOCKET_NAME);
+        // It may lie outside the places that are hidden.
+        let sockets: Vec<PathBuf> = [own].into_iter().chain(database.socket()).collect();
         let originals: Vec<PathBuf> = originals.into_iter().collect();
         let sealed = isolation::seal(
             &originals,
             self.place.root(),
             &self.place.temporary(),
-            &[socket],
+            &sockets,
             &needed,
         );
         match sealed {

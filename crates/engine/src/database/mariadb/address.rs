@@ -135,6 +135,11 @@ impl Address {
         is_loopback.then(|| url.port().unwrap_or(DEFAULT_PORT))
     }
 
+    /// The server's socket, if the address leads there.
+    pub(super) fn socket(&self) -> Option<PathBuf> {
+        self.parse().ok()?.get_socket().cloned()
+    }
+
     /// What it is, for people: no more of the address than can be known to be harmless.
     pub(super) fn describe(&self) -> String {
         match self.parse() {

@@ -140,6 +140,13 @@ impl Address {
         })
     }
 
+    /// The server's socket, if the address leads there.
+    pub(super) fn socket(&self) -> Option<PathBuf> {
+        let options = self.parse().ok()?;
+        let name = format!(".s.PGSQL.{}", options.get_port());
+        Some(options.get_socket()?.join(name))
+    }
+
     /// What it is, for people: no more of the address than can be known to be harmless.
     pub(super) fn describe(&self) -> String {
         match self.parse() {
@@ -211,5 +218,23 @@ mod tests {
         assert!(validate("postgres://crm@db").is_err());
         assert!(validate("mysql://crm@db/crm").is_err());
         assert!(validate("postgres://crm@%2Frun%2Fpostgresql:5433/Kl%C3%AD%C4%8D").is_ok());
+    }
+
+    #[test]
+    fn the_socket_is_found_where_the_address_leads_to_one() {
+        let socket = |url: &str| {
+            let address = Address {
+                url: url.to_owned(),
+                password_file: None,
+                maintenance: "postgres".to_owned(),
+                admin: None,
+            };
+            address.socket()
+        };
+        assert_eq!(
+            socket("postgres://crm@%2Fsrv%2Fpg:5433/crm"),
+            Some("/srv/pg/.s.PGSQL.5433".into())
+        );
+        assert_eq!(socket("postgres://crm@localhost/crm"), None);
     }
 }
