@@ -209,6 +209,10 @@ async fn settings_are_saved_in_centre_and_engine_and_secrets_are_never_shown() {
         ("hold_mib", "32"),
         ("hold_seconds", "20"),
         ("drain_seconds", "5"),
+        ("rehearsal_valid_days", "7"),
+        ("rehearsal_growth", "20"),
+        ("keep_copies", "1"),
+        ("keep_days", "30"),
         ("import_url", "postgres://u:dbpass@db/crm"),
         ("import_query", "SELECT name, email FROM people"),
     ];
