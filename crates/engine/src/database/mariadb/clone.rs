@@ -242,7 +242,7 @@ pub(super) fn restore(clones: &Clones, address: &Address, log: &Path) -> Result<
 /// Gives up an incomplete protection: the server may have been stopped for it.
 pub(super) fn give_up(clones: &Clones, address: &Address, log: &Path) -> Result<(), Failure> {
     // It may just be stopping, and would then end under whoever comes.
-    clones.starting.stop(&clones.data)?;
+    clones.starting.end(&clones.data)?;
     clones.starting.start(&clones.data, address, log)?;
     forget(clones)
 }

@@ -34,6 +34,8 @@ const ENVIRONMENT: [&str; 8] = [
 ];
 /// How long a clean stop may take: it writes what it has in memory.
 const STOP_PATIENCE: Duration = Duration::from_secs(300);
+/// How long one may take that was perhaps only just starting.
+const END_PATIENCE: Duration = Duration::from_secs(15);
 /// How long the kernel may take to end what was killed.
 const KILL_PATIENCE: Duration = Duration::from_secs(30);
 /// How long it may take until the server lets anybody in; after a crash it reads its log first.
@@ -181,6 +183,17 @@ impl Starting {
                 wait_for_end(data, None, STOP_PATIENCE)
             }
             Starting::Itself { .. } => wait_for_end(data, Some(Signal::TERM), STOP_PATIENCE),
+        }
+    }
+
+    /// Ends the server, cleanly if it does that soon. One that was told to end while it was starting may wait for itself for ever
+    /// (seen in MariaDB 10.11, in `init_slave`); killed, it reads its log when it is started again.
+    pub(super) fn end(&self, data: &Path) -> Result<(), Failure> {
+        match self {
+            Starting::Commands { .. } => self.stop(data),
+            Starting::Itself { .. } => {
+                wait_for_end(data, Some(Signal::TERM), END_PATIENCE).or_else(|_| self.kill(data))
+            }
         }
     }
 
