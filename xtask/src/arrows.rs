@@ -36,6 +36,15 @@ const MAY: &[(&str, &[&str])] = &[
         ],
     ),
     ("obnova-tryton", &["obnova-engine", "obnova-testkit"]),
+    (
+        "obnova-crash",
+        &[
+            "obnova-demo",
+            "obnova-engine",
+            "obnova-release",
+            "obnova-testkit",
+        ],
+    ),
     ("xtask", &[]),
 ];
 

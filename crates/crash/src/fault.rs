@@ -1,0 +1,98 @@
+//! What can be done to an installation, and for how long.
+//!
+//! A fault is one file in `faults/` and one line in `faults.rs`. It is told to prepare before anything of the life runs, strikes
+//! at a moment, and is healed some time later: at the latest before it is looked what has become of the installation.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use rand::rngs::StdRng;
+
+use crate::world::World;
+
+/// A way in which the world fails an installation.
+pub trait Fault: Send + Sync {
+    /// Its name on the command line and in tables, such as `kill-engine`.
+    fn name(&self) -> &'static str;
+
+    /// What must be so before the installation is laid down.
+    fn needs(&self) -> Needs {
+        Needs::default()
+    }
+
+    /// Before any process is started and after the installation lies in its place: moves ports behind proxies
+    /// ([`World::ports`]), sets the environment of the roles ([`World::env`]), starts what stands between.
+    ///
+    /// # Errors
+    /// Something that this machine lacks, with what to install.
+    fn prepare(&self, _world: &mut World) -> Result<()> {
+        Ok(())
+    }
+
+    /// Strikes. A process that has come to the moment of the strike waits until this returns, and goes on then if it still lives.
+    ///
+    /// # Errors
+    /// It could not be done: the round means nothing then and counts as failed.
+    fn strike(&self, world: &mut World, random: &mut StdRng) -> Result<()>;
+
+    /// How long it lasts before it is healed; nothing for what is over at once.
+    fn lasts(&self, _random: &mut StdRng) -> Duration {
+        Duration::ZERO
+    }
+
+    /// Ends it, as an administrator or the weather would: makes room, brings the server back. Repeatable.
+    ///
+    /// # Errors
+    /// It could not be done.
+    fn heal(&self, _world: &mut World) -> Result<()> {
+        Ok(())
+    }
+
+    /// Whether going without an answer may be the right thing while it lasts and until it is healed. Otherwise the time to serve
+    /// again counts from the strike; for these from the healing.
+    fn excuses_silence(&self) -> bool {
+        false
+    }
+
+    /// Whether one instant is as good as another for it, so that it is not worth trying at every single act.
+    fn is_slow(&self) -> bool {
+        false
+    }
+}
+
+/// What must be so before the installation is laid down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Needs {
+    /// A file system of its own, of this kind and size in bytes, that holds the state directory and the database.
+    pub volume: Option<(VolumeKind, u64)>,
+}
+
+impl Needs {
+    /// The needs of two faults of one life.
+    ///
+    /// # Errors
+    /// They cannot be had together.
+    pub fn and(self, other: Needs) -> Result<Needs> {
+        match (self.volume, other.volume) {
+            (Some((one, _)), Some((two, _))) if one != two => {
+                anyhow::bail!("one wants {one:?}, the other {two:?}")
+            }
+            (Some((kind, one)), Some((_, two))) => Ok(Needs {
+                volume: Some((kind, one.min(two))),
+            }),
+            (one, two) => Ok(Needs {
+                volume: one.or(two),
+            }),
+        }
+    }
+}
+
+/// A kind of file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum VolumeKind {
+    /// ext4 that hides no missing sync (`noauto_da_alloc`).
+    Ext4,
+    /// XFS, which clones files.
+    Xfs,
+}

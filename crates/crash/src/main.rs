@@ -1,0 +1,5 @@
+//! `cargo xtask crash`.
+
+fn main() {
+    println!("{} faults", obnova_crash::faults::all().len());
+}
