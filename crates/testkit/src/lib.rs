@@ -3,10 +3,12 @@
 
 pub mod browser;
 pub mod cases;
+pub mod clock;
 pub mod fingerprint;
 pub mod load;
 pub mod mariadb;
 pub mod postgres;
+pub mod proxy;
 pub mod sink;
 pub mod systemd;
 pub mod volume;

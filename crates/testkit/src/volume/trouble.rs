@@ -1,0 +1,147 @@
+//! What can happen to a disk.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use super::{Kind, Volume, run};
+
+/// How long processes that were killed may take to be gone from a volume.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+impl Volume {
+    /// Cuts the power: from now on nothing reaches this disk, and what was not synced never did. Every access fails, until the
+    /// volume is given power again.
+    ///
+    /// # Errors
+    /// btrfs has no such switch; or `xfs_io` is missing.
+    pub fn cut_power(&self) -> Result<()> {
+        if self.kind() == Kind::Btrfs {
+            bail!("the power of a btrfs volume cannot be cut");
+        }
+        // Without `-f`: the log in memory is thrown away, not written.
+        run(Command::new("xfs_io")
+            .args(["-x", "-c", "shutdown"])
+            .arg(self.path()))
+        .context("the Debian package `xfsprogs` is needed")
+    }
+
+    /// Gives it power again: mounts it anew, when all who worked with it are gone, which its file system's own recovery precedes.
+    ///
+    /// # Errors
+    /// Somebody still works with it; they are named.
+    pub fn restore_power(&self) -> Result<()> {
+        let path = self.path();
+        let until = Instant::now() + PATIENCE;
+        loop {
+            match run(Command::new("umount").arg(&path)) {
+                Ok(()) => break,
+                Err(_) if Instant::now() < until => std::thread::sleep(Duration::from_millis(20)),
+                Err(error) => {
+                    return Err(error.context(format!("held by {:?}", holders(&path))));
+                }
+            }
+        }
+        loop {
+            match self.mount() {
+                Ok(()) => return Ok(()),
+                // The loop device of the mount before may be about to end.
+                Err(_) if Instant::now() < until => std::thread::sleep(Duration::from_millis(20)),
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Makes it read-only, as Linux does by itself when a disk answers with errors: every write fails, also to files that are
+    /// open; what was not synced can still be read, and is lost. [`Volume::restore_power`] ends it, as a restart would.
+    ///
+    /// # Errors
+    /// It is not ext4.
+    pub fn read_only(&self) -> Result<()> {
+        if self.kind() != Kind::Ext4 {
+            bail!("only an ext4 volume can become read-only by itself");
+        }
+        let path = self.path();
+        let output = Command::new("findmnt")
+            .args(["-n", "-o", "SOURCE"])
+            .arg(&path)
+            .output()?;
+        let device = String::from_utf8(output.stdout)?;
+        let device = device.trim().trim_start_matches("/dev/");
+        let switch = Path::new("/sys/fs/ext4")
+            .join(device)
+            .join("trigger_fs_error");
+        std::fs::write(&switch, "1").with_context(|| switch.display().to_string())
+    }
+
+    /// Takes all room, to the last block.
+    ///
+    /// # Errors
+    /// Not even an empty file can be made.
+    pub fn fill(&self) -> Result<Ballast> {
+        Ballast::load(&self.path())
+    }
+}
+
+/// All room of a file system, taken. It is given back when dropped.
+#[derive(Debug)]
+pub struct Ballast(PathBuf);
+
+impl Ballast {
+    /// Takes all room where this directory lies, to the last block.
+    ///
+    /// # Errors
+    /// Not even an empty file can be made.
+    pub fn load(directory: &Path) -> Result<Ballast> {
+        let path = directory.join("ballast");
+        let mut file = File::create(&path)?;
+        let ballast = Ballast(path);
+        // In one stroke, if the file system can; what is left, in small pieces.
+        let room = rustix::fs::fstatvfs(&file)?;
+        let free = room.f_bavail * room.f_frsize;
+        let _ = rustix::fs::fallocate(&file, rustix::fs::FallocateFlags::empty(), 0, free);
+        let end = file.metadata()?.len();
+        std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(end))?;
+        for size in [1 << 20, 4096, 1] {
+            let piece = vec![0; size];
+            while file.write_all(&piece).is_ok() {}
+        }
+        // Delayed allocation finds out only now that there is no room.
+        let _ = file.sync_all();
+        Ok(ballast)
+    }
+}
+
+impl Drop for Ballast {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Processes that work with the file system at `path`: number and command line.
+pub fn holders(path: &Path) -> Vec<(i32, String)> {
+    let Ok(device) = std::fs::metadata(path).map(|metadata| metadata.dev()) else {
+        return Vec::new();
+    };
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .filter_map(|process| {
+            let id = process.file_name().to_str()?.parse().ok()?;
+            let dir = process.path();
+            let open = std::fs::read_dir(dir.join("fd"));
+            let open = open.into_iter().flatten().flatten().map(|file| file.path());
+            let known = ["cwd", "exe", "root"].map(|name| dir.join(name));
+            // Where the link leads to, which need not have a name any more.
+            let holds = open
+                .chain(known)
+                .any(|link| std::fs::metadata(link).is_ok_and(|file| file.dev() == device));
+            let words = std::fs::read_to_string(dir.join("cmdline")).unwrap_or_default();
+            holds.then(|| (id, words.replace('\0', " ").trim().to_owned()))
+        })
+        .collect()
+}
