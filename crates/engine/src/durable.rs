@@ -20,8 +20,8 @@ use std::path::Path;
 /// It cannot be opened, or the times not be set.
 pub fn set_times(directory: &Path, times: FileTimes) -> io::Result<()> {
     let handle = File::open(directory)?;
-    handle.set_times(times)?;
-    handle.sync_all()
+    act(Kind::Attributes, directory, || handle.set_times(times))?;
+    act(Kind::Sync, directory, || handle.sync_all())
 }
 
 /// Makes a file that takes so many bytes of disk without holding anything; unsynced. `false`, and no file, where the file system
@@ -31,11 +31,13 @@ pub fn set_times(directory: &Path, times: FileTimes) -> io::Result<()> {
 /// There is no room, or the file exists.
 pub fn allocate(path: &Path, bytes: u64) -> io::Result<bool> {
     use rustix::fs::{FallocateFlags, fallocate};
-    let file = File::options()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let file = opening(path, || {
+        File::options()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+    })?;
     match fallocate(&file, FallocateFlags::empty(), 0, bytes) {
         Ok(()) => Ok(true),
         Err(error) => {

@@ -9,6 +9,11 @@ use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+mod observer;
+
+use observer::or_late;
+pub use observer::{Act, Kind, Observer, Verdict, act, observe, opening};
+
 /// How the temporary files of an interrupted [`write`] begin; they may be removed by anybody who holds the directory.
 pub const TEMPORARY_PREFIX: &str = ".obnova-tmp-";
 
@@ -18,7 +23,7 @@ static COUNTER: AtomicU64 = AtomicU64::new(0);
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let temporary = temporary_beside(path)?;
     let result = write_new(&temporary, bytes, mode).and_then(|()| {
-        fs::rename(&temporary, path).map_err(|error| at(path, error))?;
+        rename_unsynced(&temporary, path)?;
         sync_parent(path)
     });
     if result.is_err() {
@@ -38,12 +43,14 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 
 /// Opens a file that must not exist yet, for writing in pieces. The `umask` does not weaken `mode`.
 pub fn create_new(path: &Path, mode: u32) -> io::Result<NewFile> {
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)
-        .map_err(|error| at(path, error))?;
+    let file = opening(path, || {
+        OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(path)
+    })
+    .map_err(|error| at(path, error))?;
     Ok(NewFile {
         file,
         path: path.to_owned(),
@@ -64,7 +71,7 @@ impl NewFile {
     pub fn finish(self) -> io::Result<()> {
         self.file
             .set_permissions(fs::Permissions::from_mode(self.mode & 0o7777))
-            .and_then(|()| self.file.sync_all())
+            .and_then(|()| act(Kind::Sync, &self.path, || self.file.sync_all()))
             .map_err(|error| at(&self.path, error))
     }
 
@@ -91,7 +98,7 @@ impl Write for NewFile {
 /// Moves a file or directory within one file system, replacing a file (or an empty directory) at `to`, and syncs both
 /// parent directories.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
-    fs::rename(from, to).map_err(|error| at(to, error))?;
+    rename_unsynced(from, to)?;
     sync_parent(to)?;
     if from.parent() != to.parent() {
         sync_parent(from)?;
@@ -101,11 +108,20 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Moves a file within one file system, replacing one at `to`; not synced.
 pub fn rename_unsynced(from: &Path, to: &Path) -> io::Result<()> {
-    fs::rename(from, to).map_err(|error| at(to, error))
+    act(Kind::Rename, to, || fs::rename(from, to)).map_err(|error| at(to, error))
 }
 
 /// Moves a file or directory to a name that must be free: never replaces anything.
 pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    act(Kind::Rename, to, || rename_to_free_name(from, to)).map_err(|error| at(to, error))?;
+    sync_parent(to)?;
+    if from.parent() != to.parent() {
+        sync_parent(from)?;
+    }
+    Ok(())
+}
+
+fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
     let renamed = rustix::fs::renameat_with(
         rustix::fs::CWD,
         from,
@@ -117,37 +133,32 @@ pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
         // Some file systems cannot promise it; looking first is all that is left then.
         Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
             if fs::symlink_metadata(to).is_ok() {
-                return Err(at(to, io::ErrorKind::AlreadyExists.into()));
+                return Err(io::ErrorKind::AlreadyExists.into());
             }
-            fs::rename(from, to).map_err(|error| at(to, error))?;
+            fs::rename(from, to)
         }
-        other => other.map_err(|error| at(to, error.into()))?,
+        other => Ok(other?),
     }
-    sync_parent(to)?;
-    if from.parent() != to.parent() {
-        sync_parent(from)?;
-    }
-    Ok(())
 }
 
 /// Syncs a directory: the names in it, not the content of its files.
 pub fn sync_dir(path: &Path) -> io::Result<()> {
     File::open(path)
-        .and_then(|directory| directory.sync_all())
+        .and_then(|directory| act(Kind::Sync, path, || directory.sync_all()))
         .map_err(|error| at(path, error))
 }
 
 /// Syncs the whole file system that `path` is in: one call instead of thousands after unpacking a tree.
 pub fn sync_file_system(path: &Path) -> io::Result<()> {
     File::open(path)
-        .and_then(|directory| rustix::fs::syncfs(directory).map_err(io::Error::from))
+        .and_then(|directory| act(Kind::Sync, path, || Ok(rustix::fs::syncfs(directory)?)))
         .map_err(|error| at(path, error))
 }
 
 /// Syncs the content and attributes of an existing file.
 pub fn sync_file(path: &Path) -> io::Result<()> {
     File::open(path)
-        .and_then(|file| file.sync_all())
+        .and_then(|file| act(Kind::Sync, path, || file.sync_all()))
         .map_err(|error| at(path, error))
 }
 
@@ -162,7 +173,7 @@ pub fn create_dir_all(path: &Path) -> io::Result<()> {
     {
         create_dir_all(parent)?;
     }
-    match fs::create_dir(path) {
+    match act(Kind::Directory, path, || fs::create_dir(path)) {
         Ok(()) => sync_parent(path),
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         Err(error) => Err(at(path, error)),
@@ -171,7 +182,7 @@ pub fn create_dir_all(path: &Path) -> io::Result<()> {
 
 /// Makes a directory whose parent exists, unless it exists; not synced.
 pub fn create_dir_unsynced(path: &Path) -> io::Result<()> {
-    match fs::create_dir(path) {
+    match act(Kind::Directory, path, || fs::create_dir(path)) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(at(path, error)),
         _ => Ok(()),
     }
@@ -179,7 +190,7 @@ pub fn create_dir_unsynced(path: &Path) -> io::Result<()> {
 
 /// Removes a file that may be there; not synced.
 pub fn remove_file_unsynced(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
+    match act(Kind::Remove, path, || fs::remove_file(path)) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(path, error)),
         _ => Ok(()),
     }
@@ -189,13 +200,13 @@ pub fn remove_file_unsynced(path: &Path) -> io::Result<()> {
 ///
 /// Not atomic: rename it to a name nobody uses first, if anybody could take half of it for the whole.
 pub fn remove_dir_all(path: &Path) -> io::Result<()> {
-    let result = match fs::remove_dir_all(path) {
+    let remove = || match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
             make_writable(path).and_then(|()| fs::remove_dir_all(path))
         }
         other => other,
     };
-    match result {
+    match act(Kind::Remove, path, remove) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(at(path, error)),
         Ok(()) => sync_parent(path),
@@ -204,7 +215,7 @@ pub fn remove_dir_all(path: &Path) -> io::Result<()> {
 
 /// Removes a file or symbolic link; one that is not there is fine.
 pub fn remove_file(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
+    match act(Kind::Remove, path, || fs::remove_file(path)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(at(path, error)),
         Ok(()) => sync_parent(path),
@@ -214,10 +225,8 @@ pub fn remove_file(path: &Path) -> io::Result<()> {
 /// Makes `link` a symbolic link to `target`; a link already there is replaced in one instant, so there always is one.
 pub fn symlink_swap(link: &Path, target: &Path) -> io::Result<()> {
     let temporary = temporary_beside(link)?;
-    std::os::unix::fs::symlink(target, &temporary).map_err(|error| at(link, error))?;
-    let result = fs::rename(&temporary, link)
-        .map_err(|error| at(link, error))
-        .and_then(|()| sync_parent(link));
+    symlink(&temporary, target)?;
+    let result = rename_unsynced(&temporary, link).and_then(|()| sync_parent(link));
     if result.is_err() {
         let _ = fs::remove_file(&temporary);
     }
@@ -226,14 +235,19 @@ pub fn symlink_swap(link: &Path, target: &Path) -> io::Result<()> {
 
 /// Makes a symbolic link where nothing is yet; not synced.
 pub fn symlink(link: &Path, target: &Path) -> io::Result<()> {
-    std::os::unix::fs::symlink(target, link).map_err(|error| at(link, error))
+    act(Kind::Link, link, || {
+        std::os::unix::fs::symlink(target, link)
+    })
+    .map_err(|error| at(link, error))
 }
 
 /// Makes `to`, which must not exist, a copy of the file `from`, sharing its blocks where the file system can; not synced.
 pub fn copy_unsynced(from: &Path, to: &Path, mode: u32) -> io::Result<()> {
-    reflink_copy::reflink_or_copy(from, to)
-        .and_then(|_| fs::set_permissions(to, fs::Permissions::from_mode(mode & 0o7777)))
-        .map_err(|error| at(to, error))
+    act(Kind::Copy, to, || {
+        reflink_copy::reflink_or_copy(from, to)?;
+        fs::set_permissions(to, fs::Permissions::from_mode(mode & 0o7777))
+    })
+    .map_err(|error| at(to, error))
 }
 
 /// Removes what interrupted [`write`]s have left in a directory that nobody else writes to now.
@@ -254,30 +268,33 @@ pub fn remove_temporaries(directory: &Path) -> io::Result<()> {
 /// Exchanges two directories or files of one file system in one instant and syncs both parent directories. Some file
 /// systems cannot: then the error is of kind `InvalidInput` or `Unsupported` and nothing was done.
 pub fn exchange(one: &Path, other: &Path) -> io::Result<()> {
-    rustix::fs::renameat_with(
-        rustix::fs::CWD,
-        one,
-        rustix::fs::CWD,
-        other,
-        rustix::fs::RenameFlags::EXCHANGE,
-    )
-    .map_err(|error| at(other, error.into()))?;
+    act(Kind::Rename, other, || {
+        Ok(rustix::fs::renameat_with(
+            rustix::fs::CWD,
+            one,
+            rustix::fs::CWD,
+            other,
+            rustix::fs::RenameFlags::EXCHANGE,
+        )?)
+    })
+    .map_err(|error| at(other, error))?;
     sync_parent(one)?;
     sync_parent(other)
 }
 
 /// Sets the permission bits of an existing file or directory; not synced.
 pub fn set_mode_unsynced(path: &Path, mode: u32) -> io::Result<()> {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o7777))
-        .map_err(|error| at(path, error))
+    act(Kind::Attributes, path, || {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o7777))
+    })
+    .map_err(|error| at(path, error))
 }
 
 /// Sets the permission bits of an existing file or directory and syncs it.
 pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
     let file = File::open(path).map_err(|error| at(path, error))?;
-    file.set_permissions(fs::Permissions::from_mode(mode & 0o7777))
-        .and_then(|()| file.sync_all())
-        .map_err(|error| at(path, error))
+    set_mode_unsynced(path, mode)?;
+    act(Kind::Sync, path, || file.sync_all()).map_err(|error| at(path, error))
 }
 
 /// A file that only grows, such as a journal.
@@ -285,26 +302,31 @@ pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
 pub struct Append {
     file: File,
     path: PathBuf,
+    /// What an observer wanted to be late.
+    late: Vec<u8>,
 }
 
 impl Append {
     /// Opens the file for appending; makes it with these permission bits when it is not there.
     pub fn open(path: &Path, mode: u32) -> io::Result<Self> {
         let existed = path.exists();
-        let file = OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(mode)
-            .open(path)
-            .map_err(|error| at(path, error))?;
+        let file = opening(path, || {
+            OpenOptions::new()
+                .read(true)
+                .append(true)
+                .create(true)
+                .mode(mode)
+                .open(path)
+        })
+        .map_err(|error| at(path, error))?;
         if !existed {
-            file.sync_all().map_err(|error| at(path, error))?;
+            act(Kind::Sync, path, || file.sync_all()).map_err(|error| at(path, error))?;
             sync_parent(path)?;
         }
         Ok(Self {
             file,
             path: path.to_owned(),
+            late: Vec::new(),
         })
     }
 
@@ -313,18 +335,29 @@ impl Append {
     /// After an error the end of the file is unknown: part of the bytes may be there. Read it again, [`Append::truncate`],
     /// and do not go on as if nothing had happened.
     pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.file
-            .write_all(bytes)
-            .and_then(|()| self.file.sync_data())
-            .map_err(|error| at(&self.path, error))
+        let late = std::mem::take(&mut self.late);
+        let (mut file, path) = (&self.file, &self.path);
+        let is_late = or_late(Kind::Append, path, || {
+            file.write_all(&late)?;
+            file.write_all(bytes)?;
+            act(Kind::Sync, path, || file.sync_data())
+        })
+        .map_err(|error| at(path, error))?;
+        if is_late {
+            self.file
+                .write_all(&late)
+                .map_err(|error| at(&self.path, error))?;
+            self.late = bytes.to_owned();
+        }
+        Ok(())
     }
 
     /// Cuts the file to `length` bytes: a torn tail is taken off this way.
     pub fn truncate(&mut self, length: u64) -> io::Result<()> {
-        self.file
-            .set_len(length)
-            .and_then(|()| self.file.sync_all())
-            .map_err(|error| at(&self.path, error))
+        let (file, path) = (&self.file, &self.path);
+        act(Kind::Truncate, path, || file.set_len(length))
+            .and_then(|()| act(Kind::Sync, path, || file.sync_all()))
+            .map_err(|error| at(path, error))
     }
 
     /// The length in bytes.
@@ -347,17 +380,19 @@ pub struct Partial {
 impl Partial {
     /// Opens or makes the file; the next piece goes to its end.
     pub fn open(path: &Path) -> io::Result<Self> {
-        OpenOptions::new()
-            .read(true)
-            .append(true)
-            .create(true)
-            .mode(0o600)
-            .open(path)
-            .map(|file| Self {
-                file,
-                path: path.to_owned(),
-            })
-            .map_err(|error| at(path, error))
+        opening(path, || {
+            OpenOptions::new()
+                .read(true)
+                .append(true)
+                .create(true)
+                .mode(0o600)
+                .open(path)
+        })
+        .map(|file| Self {
+            file,
+            path: path.to_owned(),
+        })
+        .map_err(|error| at(path, error))
     }
 
     /// Adds a piece.

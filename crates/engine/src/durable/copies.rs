@@ -17,8 +17,8 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::{
-    TEMPORARY_PREFIX, remove_dir_all, remove_file, remove_file_unsynced, rename_unsynced,
-    sync_file_system,
+    Kind, TEMPORARY_PREFIX, act, opening, remove_dir_all, remove_file, remove_file_unsynced,
+    rename_unsynced, sync_file_system,
 };
 
 /// Bytes copied between two questions whether to go on.
@@ -44,7 +44,7 @@ pub enum Means {
 pub fn copy_file(from: &Path, to: &Path, go_on: GoOn) -> io::Result<Means> {
     let (copy, means) = copy_content(from, to, go_on)?;
     keep_metadata(&fs::metadata(from)?, from, to)?;
-    copy.sync_all()?;
+    act(Kind::Sync, to, || copy.sync_all())?;
     Ok(means)
 }
 
@@ -79,7 +79,7 @@ pub fn copy_start(from: &File, to: &Path, limit: u64, go_on: GoOn) -> io::Result
     let copy = create_copy(to)?;
     let length = from.metadata()?.len().min(limit);
     copy_bytes(from, &copy, length, go_on)?;
-    copy.sync_all()
+    act(Kind::Sync, to, || copy.sync_all())
 }
 
 /// Copies a tree to a place where nothing is, leaving out what `skip` names and sockets, and syncs all of it at once: a sync for
@@ -290,11 +290,13 @@ fn copy_handle(source: &File, to: &Path, go_on: GoOn) -> io::Result<(File, Means
 }
 
 fn create_copy(to: &Path) -> io::Result<File> {
-    fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(to)
+    opening(to, || {
+        fs::OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(to)
+    })
 }
 
 fn copy_bytes(source: &File, copy: &File, length: u64, go_on: GoOn) -> io::Result<()> {
