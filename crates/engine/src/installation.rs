@@ -43,6 +43,9 @@ pub struct Installation {
     pub front: Listen,
     /// The Administration Centre's port.
     pub center: Listen,
+    /// Who may ask the engine for what.
+    #[serde(default)]
+    pub access: Access,
     /// The state directory; not in the file.
     #[serde(skip)]
     pub state_dir: PathBuf,
@@ -280,6 +283,32 @@ pub struct Rehearsal {
     pub env: BTreeMap<String, String>,
 }
 
+/// Who may ask the engine for what. Users are names or numbers; each must be able to open the engine's socket, as members of its
+/// group are. Root and the engine's own user may always ask for everything.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Access {
+    /// The user that the Administration Centre runs as.
+    pub center: String,
+    /// The user that the front runs as.
+    pub front: String,
+    /// Users who may ask for everything, as root may.
+    pub administrators: Vec<String>,
+    /// Directories below which the Administration Centre may have data exported.
+    pub exports: Vec<PathBuf>,
+}
+
+impl Default for Access {
+    fn default() -> Access {
+        Access {
+            center: "obnova-center".to_owned(),
+            front: "obnova-front".to_owned(),
+            administrators: Vec::new(),
+            exports: vec!["exports".into()],
+        }
+    }
+}
+
 /// Where something listens.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -395,6 +424,9 @@ impl Installation {
             *directory = base.join(&*directory);
         }
         self.service.secrets = self.service.secrets.take().map(|path| base.join(path));
+        for place in &mut self.access.exports {
+            *place = base.join(&*place);
+        }
     }
 
     /// How long something may take that a release gives so many seconds. On a clone, which has the lowest priority of the

@@ -30,6 +30,7 @@ mod installation;
 mod journal;
 pub mod launch;
 mod log;
+mod peer;
 mod plan;
 mod probe;
 pub mod problem;

@@ -55,6 +55,8 @@ codes! {
     ENGINE_UNREACHABLE = "engine-unreachable",
     /// The request was not understood. Args: none.
     BAD_REQUEST = "bad-request",
+    /// Whoever asked may not ask for that. Args: none.
+    NOT_ALLOWED = "not-allowed",
     /// The configuration file is wrong. Args: `path`.
     CONFIGURATION = "configuration",
     /// The account that the application is to run as does not exist or lacks a right. Args: `user`.
@@ -71,6 +73,10 @@ codes! {
     REHEARSAL_RUNNING = "rehearsal-running",
     /// The rehearsal was broken off: by a person, an update, or the end of the updater.
     REHEARSAL_BROKEN_OFF = "rehearsal-broken-off",
+    /// The rehearsal took longer than it may. Args: `version`, `minutes`.
+    REHEARSAL_TOO_LONG = "rehearsal-too-long",
+    /// The command that neutralises the clone took longer than it may. Args: `version`, `seconds`.
+    NEUTRALISE_TOO_LONG = "neutralise-too-long",
     /// A protected copy is the only good one. Args: `update`.
     LAST_COPY = "last-copy",
     /// There is no copy to go back to, or it does not belong to the installed version.

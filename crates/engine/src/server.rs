@@ -1,11 +1,10 @@
-//! The engine's socket: a thread a connection, lines of JSON.
+//! The engine's socket: a thread a connection, lines of JSON. Who may ask for what is in `peer.rs`.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use crate::api::{Answer, Problem, Request, SOCKET_NAME, TrafficReport};
 use crate::durable;
 use crate::engine::Engine;
 use crate::hub::Position;
+use crate::peer::{Peer, Role};
 use crate::problem;
 
 /// Longest request.
@@ -22,11 +22,13 @@ const MAX_REQUEST: u64 = 1 << 20;
 /// Longest report of a front.
 const MAX_REPORT: u64 = 4096;
 /// Connections at once; more than any centre, front and command line need.
-const MAX_CONNECTIONS: usize = 256;
+pub(crate) const MAX_CONNECTIONS: usize = 256;
 /// How often a follower's connection is looked at when there is nothing to tell it.
 const LOOK: Duration = Duration::from_secs(2);
 /// How long a peer may take to send its request or to take an answer.
 const PEER_PATIENCE: Duration = Duration::from_secs(30);
+/// How long whoever is refused waits for the answer: nobody fills the log by asking again and again.
+const REFUSAL_DELAY: Duration = Duration::from_millis(200);
 
 /// Runs an engine on its socket until it is told to end.
 ///
@@ -40,8 +42,7 @@ pub fn run(engine: &Arc<Engine>) -> Result<(), Problem> {
             .detail(error)
     })?;
     let acceptor = Arc::clone(engine);
-    let connections = Arc::new(AtomicUsize::new(0));
-    thread::spawn(move || accept(&listener, &acceptor, &connections));
+    thread::spawn(move || accept(&listener, &acceptor));
     let rehearser = Arc::clone(engine);
     thread::spawn(move || rehearser.rehearse());
     engine.work();
@@ -62,49 +63,96 @@ fn bind(path: &PathBuf) -> std::io::Result<UnixListener> {
     Ok(listener)
 }
 
-fn accept(listener: &UnixListener, engine: &Arc<Engine>, connections: &Arc<AtomicUsize>) {
+fn accept(listener: &UnixListener, engine: &Arc<Engine>) {
+    let connections = Connections::default();
     for stream in listener.incoming() {
         let Ok(stream) = stream else {
             // Out of file handles, most likely: that passes.
             thread::sleep(Duration::from_millis(100));
             continue;
         };
-        if connections.load(Ordering::Relaxed) >= MAX_CONNECTIONS {
-            tracing::warn!("too many connections; one is refused");
+        let peer = match Peer::of(&stream, &engine.installation.access) {
+            Ok(peer) => peer,
+            Err(error) => {
+                tracing::warn!(%error, "a connection of nobody knows whom is refused");
+                continue;
+            }
+        };
+        let Some(place) = connections.take(peer.role) else {
+            tracing::warn!(uid = peer.uid, pid = peer.pid, role = ?peer.role, "too many connections; one is refused");
             continue;
-        }
-        connections.fetch_add(1, Ordering::Relaxed);
-        let (engine, count) = (Arc::clone(engine), Arc::clone(connections));
+        };
+        let engine = Arc::clone(engine);
         let serve = move || {
-            if let Err(error) = serve(stream, &engine) {
+            let _place = place;
+            if let Err(error) = serve(stream, &peer, &engine) {
                 tracing::debug!(%error, "a connection ended");
             }
-            count.fetch_sub(1, Ordering::Relaxed);
         };
-        if thread::Builder::new()
+        // No thread to be had: the connection is closed, and its place free again.
+        let _ = thread::Builder::new()
             .name("connection".to_owned())
-            .spawn(serve)
-            .is_err()
-        {
-            connections.fetch_sub(1, Ordering::Relaxed);
+            .spawn(serve);
+    }
+}
+
+/// The roles of all that are connected.
+#[derive(Clone, Default)]
+struct Connections(Arc<Mutex<Vec<Role>>>);
+
+impl Connections {
+    /// A place for one more, unless there are too many, of this role or together.
+    fn take(&self, role: Role) -> Option<Place> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = all.iter().filter(|other| **other == role).count();
+        if all.len() >= MAX_CONNECTIONS || same >= role.connections() {
+            return None;
+        }
+        all.push(role);
+        Some(Place {
+            connections: self.clone(),
+            role,
+        })
+    }
+}
+
+/// One connection's place; given back when dropped.
+struct Place {
+    connections: Connections,
+    role: Role,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let all = self.connections.0.lock();
+        let mut all = all.unwrap_or_else(PoisonError::into_inner);
+        if let Some(at) = all.iter().position(|role| *role == self.role) {
+            all.swap_remove(at);
         }
     }
 }
 
-fn serve(mut stream: UnixStream, engine: &Engine) -> std::io::Result<()> {
+fn serve(mut stream: UnixStream, peer: &Peer, engine: &Engine) -> std::io::Result<()> {
     stream.set_read_timeout(Some(PEER_PATIENCE))?;
     stream.set_write_timeout(Some(PEER_PATIENCE))?;
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut line = String::new();
     reader.by_ref().take(MAX_REQUEST).read_line(&mut line)?;
-    match serde_json::from_str(&line) {
-        Ok(Request::Events { after, follow }) => events(&mut stream, engine, after, follow),
-        Ok(Request::Traffic) => traffic(&stream, reader, engine),
-        Ok(request) => send(&mut stream, &engine.answer(request)),
-        Err(error) => send(
-            &mut stream,
-            &Answer::Problem(Problem::new(problem::BAD_REQUEST).detail(error)),
-        ),
+    let request = match serde_json::from_str(&line) {
+        Ok(request) => request,
+        Err(error) => {
+            let problem = Problem::new(problem::BAD_REQUEST).detail(error);
+            return send(&mut stream, &Answer::Problem(problem));
+        }
+    };
+    if let Err(problem) = peer.allow(&request, &engine.installation) {
+        thread::sleep(REFUSAL_DELAY);
+        return send(&mut stream, &Answer::Problem(problem));
+    }
+    match request {
+        Request::Events { after, follow } => events(&mut stream, engine, after, follow),
+        Request::Traffic => traffic(&stream, reader, engine),
+        request => send(&mut stream, &peer.answer(engine.answer(request))),
     }
 }
 

@@ -93,6 +93,10 @@ problem-bad-request = To nelze provést.
 problem-bad-request-state = Nic se nezměnilo.
 problem-bad-request-do = Podívejte se do podrobností níže.
 
+problem-not-allowed = To od aktualizační služby tento uživatel požadovat nesmí.
+problem-not-allowed-state = Nic se nezměnilo.
+problem-not-allowed-do = Proveďte to na serveru jako root. Kdo smí co požadovat, určuje oddíl [access] v souboru installation.toml.
+
 problem-configuration = Nastavení { $path } nelze použít.
 problem-configuration-state = Nic se nezměnilo.
 problem-configuration-do = Opravte, co uvádějí podrobnosti níže, a spusťte to znovu.
@@ -124,6 +128,14 @@ problem-rehearsal-running-do = Počkejte, až zkouška skončí, nebo ji přeru�
 problem-rehearsal-broken-off = Zkouška byla přerušena.
 problem-rehearsal-broken-off-state = Zkouška běžela na kopii, která byla smazána; aplikace ani její data se nijak nezměnila.
 problem-rehearsal-broken-off-do = Chcete-li vědět, jak aktualizace dopadne, spusťte ji znovu.
+
+problem-rehearsal-too-long = Zkouška verze { $version } trvala déle než { $minutes } minut.
+problem-rehearsal-too-long-state = Zkouška běžela na kopii, která byla smazána; aplikace ani její data se nijak nezměnila.
+problem-rehearsal-too-long-do = Výpis zkoušky říká, ve kterém kroku byla. Povolte v nastavení více času, nebo zkoušejte ve chvíli, kdy má server méně práce.
+
+problem-neutralise-too-long = Příkaz, který má kopii zneškodnit, neskončil do { $seconds } sekund (verze { $version }).
+problem-neutralise-too-long-state = Kopie byla smazána; aplikace ani její data se nijak nezměnila.
+problem-neutralise-too-long-do = Povolte mu v nastavení více času, nebo se zeptejte dodavatele, proč trvá tak dlouho.
 
 problem-last-copy = Toto je jediná dobrá záloha, kterou lze použít.
 problem-last-copy-state = Nic se nesmazalo.

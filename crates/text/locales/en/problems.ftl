@@ -93,6 +93,10 @@ problem-bad-request = That cannot be done.
 problem-bad-request-state = Nothing was changed.
 problem-bad-request-do = See the details below.
 
+problem-not-allowed = This user may not ask the updater for that.
+problem-not-allowed-state = Nothing was changed.
+problem-not-allowed-do = Do it as root on the server. Who may ask for what is set in the section [access] of installation.toml.
+
 problem-configuration = The configuration { $path } cannot be used.
 problem-configuration-state = Nothing was changed.
 problem-configuration-do = Correct what the details below name, then run it again.
@@ -124,6 +128,14 @@ problem-rehearsal-running-do = Wait until the rehearsal ends, or cancel it.
 problem-rehearsal-broken-off = The rehearsal was broken off.
 problem-rehearsal-broken-off-state = It ran on a copy, which was deleted; neither the application nor its data was changed.
 problem-rehearsal-broken-off-do = Begin it again if you want to know how the update will go.
+
+problem-rehearsal-too-long = The rehearsal of version { $version } took longer than { $minutes } minutes.
+problem-rehearsal-too-long-state = It ran on a copy, which was deleted; neither the application nor its data was changed.
+problem-rehearsal-too-long-do = The log of the rehearsal says which step it was in. Allow more time in the settings, or rehearse when the server has less to do.
+
+problem-neutralise-too-long = The command that makes the copy harmless did not finish within { $seconds } seconds (version { $version }).
+problem-neutralise-too-long-state = The copy was deleted; neither the application nor its data was changed.
+problem-neutralise-too-long-do = Allow it more time in the settings, or ask the vendor why the command takes so long.
 
 problem-last-copy = This is the only good protected copy.
 problem-last-copy-state = Nothing was deleted.
