@@ -1,5 +1,6 @@
 //! The releases of a repository, as its signatures vouch for them.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
 
 use jiff::Timestamp;
@@ -32,14 +33,24 @@ pub struct VerifiedRelease {
 #[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) description: Description,
+    pub(crate) description_target: Target,
     pub(crate) tree_target: Target,
     /// From the signed metadata: known before the tree itself is.
     pub(crate) tree_bytes: u64,
     pub(crate) packed_bytes: u64,
+    pub(crate) desktops: BTreeMap<String, DesktopTree>,
     pub(crate) store: Store,
     pub(crate) tree: OnceLock<Tree>,
     pub(crate) missing: download::MissingMemo,
     pub(crate) expires: Timestamp,
+}
+
+/// The files of a release's Desktop for one platform.
+#[derive(Debug, Clone)]
+pub(crate) struct DesktopTree {
+    pub(crate) target: Target,
+    pub(crate) bytes: u64,
+    pub(crate) packed_bytes: u64,
 }
 
 /// A signed file of the repository.

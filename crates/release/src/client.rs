@@ -39,7 +39,7 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Client {
     product: String,
-    repository: Repository,
+    pub(crate) repository: Repository,
 }
 
 impl Client {
@@ -63,32 +63,35 @@ impl Client {
 
     /// Asks the repository which releases there are. A clock that stands before what is known to be past is not believed.
     pub fn refresh(&self, now: Timestamp) -> Result<Catalog, Error> {
+        let catalog = self.look(now)?;
         let Repository {
             store,
             transport,
             runtime,
             ..
         } = &self.repository;
-        let floor = self.repository.signed_at();
-        let now_here = now;
-        let mut now = clock::latest(now_here, floor);
-        let mut looked = self.repository.look(now);
-        // The look may have found that the key is not trusted any more that set the time.
-        if let (Err(Error::Expired { .. }), Some(_), None) =
-            (&looked, floor, self.repository.signed_at())
-        {
-            now = clock::latest(now_here, None);
-            looked = self.repository.look(now);
-        }
-        let look = looked?;
-        let trusted = look.trusted();
-        let expected = assemble::expected(trusted, &self.product)?;
-        runtime.block_on(assemble::fetch(&expected, transport, store))?;
-        let catalog = assemble::assemble(trusted, &expected, store, now)?;
         runtime.block_on(assemble::fetch_newest_trees(&catalog, transport, store));
-        store.keep_known(trusted.root().version)?;
-        assemble::forget_old(&expected, store);
         Ok(catalog)
+    }
+
+    /// As [`Client::refresh`], for a Desktop: without the file lists of servers.
+    pub fn refresh_desktops(&self, now: Timestamp) -> Result<Catalog, Error> {
+        self.look(now)
+    }
+
+    /// Brings a release's file list, so that [`VerifiedRelease::download_bytes`] is exact.
+    pub fn fetch_list(&self, release: &VerifiedRelease) -> Result<(), Error> {
+        if release.local_tree().is_some() {
+            return Ok(());
+        }
+        let Repository {
+            store,
+            transport,
+            runtime,
+            ..
+        } = &self.repository;
+        let target = &release.facts.tree_target;
+        runtime.block_on(assemble::fetch_one(target, transport, store))
     }
 
     /// What the last complete [`Client::refresh`] found, verified again, without the network. `None` if there was none.
@@ -140,6 +143,34 @@ impl Client {
             progress,
             cancelled,
         ))
+    }
+
+    fn look(&self, now: Timestamp) -> Result<Catalog, Error> {
+        let Repository {
+            store,
+            transport,
+            runtime,
+            ..
+        } = &self.repository;
+        let floor = self.repository.signed_at();
+        let now_here = now;
+        let mut now = clock::latest(now_here, floor);
+        let mut looked = self.repository.look(now);
+        // The look may have found that the key is not trusted any more that set the time.
+        if let (Err(Error::Expired { .. }), Some(_), None) =
+            (&looked, floor, self.repository.signed_at())
+        {
+            now = clock::latest(now_here, None);
+            looked = self.repository.look(now);
+        }
+        let look = looked?;
+        let trusted = look.trusted();
+        let expected = assemble::expected(trusted, &self.product)?;
+        runtime.block_on(assemble::fetch(&expected, transport, store))?;
+        let catalog = assemble::assemble(trusted, &expected, store, now)?;
+        store.keep_known(trusted.root().version)?;
+        assemble::forget_old(&expected, store);
+        Ok(catalog)
     }
 
     /// The last complete set, if its signatures hold; what was damaged on this disk is as good as nothing.

@@ -12,6 +12,7 @@ use crate::error::Error;
 mod check;
 mod values;
 
+pub(crate) use check::is_platform;
 pub use values::Values;
 
 /// The version of the `release.json` format that this program writes and reads.
@@ -263,12 +264,45 @@ impl From<DatabaseChange> for DatabaseTable {
     }
 }
 
-/// Which Desktop versions work with a release.
+/// Which Desktop versions work with a release, and the Desktop that it brings along.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Desktop {
-    /// The range of versions.
+    /// The range of versions that work with this release's server component.
     pub range: VersionReq,
+    /// No Desktop follows a server to a version below this one, which counts whatever release says it: for holes that an
+    /// attacker could lead back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum: Option<Version>,
+    /// The Desktop of this release's version, by platform (`linux-x86_64`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub platforms: BTreeMap<String, DesktopProgram>,
+}
+
+/// How a Desktop is run on one platform. Arguments may hold `${tree}`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DesktopProgram {
+    /// The program and its arguments; no shell is between.
+    pub start: Vec<String>,
+    /// The program that tells, by its exit code, whether this version can run on this computer: run before it is switched to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub check: Option<Vec<String>>,
+    /// Seconds that a version started for the first time has to confirm that it works.
+    #[serde(default = "default_confirm_seconds")]
+    pub confirm_seconds: u64,
+}
+
+impl DesktopProgram {
+    /// A command with `${tree}` replaced.
+    pub fn filled(command: &[String], tree: &str) -> Vec<String> {
+        let filled = command.iter();
+        filled.map(|part| part.replace("${tree}", tree)).collect()
+    }
+}
+
+fn default_confirm_seconds() -> u64 {
+    60
 }
 
 fn default_health_seconds() -> u64 {

@@ -18,12 +18,14 @@ mod catalog;
 mod client;
 mod clock;
 mod description;
+mod desktop;
 mod digest;
 mod download;
 #[allow(clippy::disallowed_methods)] // the one place for them
 pub mod durable;
 mod error;
 mod installed;
+mod mirror;
 pub mod publish;
 mod route;
 mod source;
@@ -34,12 +36,15 @@ mod tree;
 pub use catalog::{Catalog, NoRoute, Route, VerifiedRelease};
 pub use client::{Client, Look, Options, Repository};
 pub use description::{
-    Channel, DatabaseChange, Description, Desktop, Probe, Server, Signal, Stop, Values,
+    Channel, DatabaseChange, Description, Desktop, DesktopProgram, Probe, Server, Signal, Stop,
+    Values,
 };
+pub use desktop::NoDesktop;
 pub use digest::Digest;
 pub use download::Destination;
 pub use error::{Error, ErrorKind};
 pub use installed::InstalledRelease;
+pub use mirror::Mirrored;
 pub use route::matches;
 pub use source::Source;
 pub use transport::Limits;

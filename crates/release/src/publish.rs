@@ -24,7 +24,7 @@ mod revoke;
 mod rotate;
 mod state;
 
-pub use build::{BuildOptions, Built, build};
+pub use build::{BuildOptions, Built, build, build_with_desktops};
 pub use init::{InitOptions, Initialised, init};
 pub use keys::{KeyStatus, NewKey, RoleStatus, keys, new_key};
 pub use list::{Listed, Listing, RoleExpiry, list};

@@ -13,6 +13,7 @@ use crate::source::Source;
 mod directory;
 mod http;
 mod limits;
+mod pace;
 mod partial;
 
 pub(crate) use directory::open_regular;

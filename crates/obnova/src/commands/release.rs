@@ -41,7 +41,7 @@ pub enum Args {
     Keys(Keys),
     /// Turn a description and a directory of files into a release. Needs no keys.
     #[command(
-        after_help = "Example:\n  obnova release build --description release.toml --tree dist --out build/1.1.0"
+        after_help = "Examples:\n  obnova release build --description release.toml --tree dist --out build/1.1.0\n  obnova release build --tree dist --desktop linux-x86_64=desktop/linux --out build/1.1.0"
     )]
     Build {
         /// The release's description.
@@ -50,6 +50,9 @@ pub enum Args {
         /// The directory of the program's files.
         #[arg(long, value_name = "DIR")]
         tree: PathBuf,
+        /// The files of the Desktop for one of the description's platforms; may be given several times.
+        #[arg(long, value_name = "PLATFORM=DIR", value_parser = desktop)]
+        desktop: Vec<(String, PathBuf)>,
         /// The directory to make; an earlier build in it is replaced.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
@@ -178,13 +181,15 @@ pub fn run(args: Args, json: bool) -> anyhow::Result<()> {
         Args::Build {
             description,
             tree,
+            desktop,
             out,
         } => {
-            let built = publish::build(&BuildOptions {
+            let options = BuildOptions {
                 description,
                 tree,
                 out,
-            })?;
+            };
+            let built = publish::build_with_desktops(&options, &desktop.into_iter().collect())?;
             print(json, &built, || {
                 format!(
                     "Built {} in {}: {} entries, {}, {} compressed.",
@@ -269,6 +274,15 @@ fn run_keys(keys: Keys, json: bool) -> anyhow::Result<()> {
                 )
             })
         }
+    }
+}
+
+fn desktop(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((platform, directory)) if !platform.is_empty() && !directory.is_empty() => {
+            Ok((platform.to_owned(), directory.into()))
+        }
+        _ => Err("write PLATFORM=DIR, such as linux-x86_64=desktop/linux".into()),
     }
 }
 

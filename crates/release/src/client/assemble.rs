@@ -9,7 +9,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use sigstore_tuf::{TargetFile, TrustedMetadataSet};
 
-use crate::catalog::{Catalog, Facts, Target, VerifiedRelease};
+use crate::catalog::{Catalog, DesktopTree, Facts, Target, VerifiedRelease};
 use crate::description::{self, Channel, Description};
 use crate::download::MissingMemo;
 use crate::error::Error;
@@ -35,6 +35,7 @@ pub(crate) struct Expected {
     custom: Custom,
     description: Target,
     tree: Target,
+    desktops: BTreeMap<String, DesktopTree>,
 }
 
 pub(crate) fn description_path(version: &Version) -> String {
@@ -43,6 +44,15 @@ pub(crate) fn description_path(version: &Version) -> String {
 
 pub(crate) fn tree_path(version: &Version) -> String {
     format!("releases/{version}/tree.json.zst")
+}
+
+/// Where the files of all Desktops of a release are.
+pub(crate) fn desktops_path(version: &Version) -> String {
+    format!("releases/{version}/desktop/")
+}
+
+pub(crate) fn desktop_tree_path(version: &Version, platform: &str) -> String {
+    format!("{}{platform}/tree.json.zst", desktops_path(version))
 }
 
 /// The product's releases in the signed list.
@@ -74,6 +84,7 @@ pub(crate) fn expected(
             .get(&tree)
             .ok_or_else(|| Error::invalid(path, "is listed without its files"))?;
         found.push(Expected {
+            desktops: desktops(targets, &custom.version)?,
             description: target(path, file, description::MAX_LENGTH)?,
             tree: target(&tree, tree_file, tree::MAX_PACKED_MANIFEST)?,
             custom,
@@ -86,6 +97,36 @@ pub(crate) fn expected(
         )),
         _ => Ok(found),
     }
+}
+
+/// The Desktops that are listed with a release, by platform.
+fn desktops(
+    targets: &BTreeMap<String, TargetFile>,
+    version: &Version,
+) -> Result<BTreeMap<String, DesktopTree>, Error> {
+    let before = desktops_path(version);
+    let listed = targets
+        .range(before.clone()..)
+        .take_while(|(path, _)| path.starts_with(&before));
+    let mut found = BTreeMap::new();
+    for (path, file) in listed {
+        let platform = path[before.len()..].strip_suffix("/tree.json.zst");
+        let Some(platform) = platform.filter(|platform| description::is_platform(platform)) else {
+            continue;
+        };
+        let custom: Custom = serde_json::from_value(file.custom.clone().unwrap_or_default())
+            .map_err(|error| Error::invalid(path, format!("custom: {error}")))?;
+        if custom.version != *version {
+            return Err(Error::invalid(path, "is listed as another version"));
+        }
+        let tree = DesktopTree {
+            target: target(path, file, tree::MAX_PACKED_MANIFEST)?,
+            bytes: custom.bytes,
+            packed_bytes: custom.packed_bytes,
+        };
+        found.insert(platform.to_owned(), tree);
+    }
+    Ok(found)
 }
 
 fn target(path: &str, file: &TargetFile, limit: u64) -> Result<Target, Error> {
@@ -121,7 +162,11 @@ pub(crate) async fn fetch(
         .await
 }
 
-async fn fetch_one(target: &Target, transport: &Transport, store: &Store) -> Result<(), Error> {
+pub(crate) async fn fetch_one(
+    target: &Target,
+    transport: &Transport,
+    store: &Store,
+) -> Result<(), Error> {
     if store.blob(target)?.is_none() {
         let bytes = transport.fetch_target(target).await?;
         store.keep_blob(target, &bytes)?;
@@ -162,6 +207,8 @@ pub(crate) fn assemble(
                     tree_target: release.tree.clone(),
                     tree_bytes: release.custom.bytes,
                     packed_bytes: release.custom.packed_bytes,
+                    description_target: release.description.clone(),
+                    desktops: release.desktops.clone(),
                     store: store.clone(),
                     tree: OnceLock::new(),
                     missing: MissingMemo::default(),
@@ -195,7 +242,12 @@ fn read_description(release: &Expected, store: &Store) -> Result<Description, Er
 pub(crate) fn forget_old(listed: &[Expected], store: &Store) {
     let targets: Vec<Target> = listed
         .iter()
-        .flat_map(|release| [release.description.clone(), release.tree.clone()])
+        .flat_map(|release| {
+            let desktops = release.desktops.values().map(|tree| tree.target.clone());
+            [release.description.clone(), release.tree.clone()]
+                .into_iter()
+                .chain(desktops)
+        })
         .collect();
     if let Err(error) = store.forget_blobs_except(&targets) {
         tracing::warn!(error = %error.chain(), "old signed files stay in the store");

@@ -26,9 +26,9 @@ const MAX_TARGET: u64 = 64 << 20;
 pub struct Repository {
     address: String,
     root: Vec<u8>,
-    pub(super) store: Store,
-    pub(super) transport: Transport,
-    pub(super) runtime: Runtime,
+    pub(crate) store: Store,
+    pub(crate) transport: Transport,
+    pub(crate) runtime: Runtime,
 }
 
 impl Repository {

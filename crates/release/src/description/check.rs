@@ -1,7 +1,9 @@
 //! The rules of a description that its types do not express. Each error names the key.
 
 use super::values::unknown;
-use super::{DatabaseChange, Description, Probe, Server};
+use semver::Version;
+
+use super::{DatabaseChange, Description, Desktop, DesktopProgram, Probe, Server};
 use crate::error::Error;
 
 const MAX_SECONDS: u64 = 24 * 60 * 60;
@@ -41,6 +43,13 @@ impl Description {
                 return Some(format!("notes.{language}: languages are cs and en"));
             }
         }
+        if let Some(rule) = self
+            .desktop
+            .as_ref()
+            .and_then(|desktop| desktop.broken_rule(&self.version))
+        {
+            return Some(format!("desktop.{rule}"));
+        }
         match (self.database, &self.server.migrate) {
             (DatabaseChange::Migrate, None) => {
                 Some("server.migrate: is missing, but database.change is \"migrate\"".into())
@@ -51,6 +60,58 @@ impl Description {
             _ => self.server.broken_rule(),
         }
     }
+}
+
+impl Desktop {
+    fn broken_rule(&self, version: &Version) -> Option<String> {
+        if let Some(minimum) = self.minimum.as_ref().filter(|minimum| *minimum > version) {
+            return Some(format!(
+                "minimum: {minimum} is above this release's own version"
+            ));
+        }
+        if !self.platforms.is_empty() && !crate::route::matches(&self.range, version) {
+            return Some(
+                "range: must hold this release's own version, whose Desktop it brings along".into(),
+            );
+        }
+        self.platforms.iter().find_map(|(platform, program)| {
+            let rule = match is_platform(platform) {
+                true => program.broken_rule()?,
+                false => "use 1 to 64 lower-case letters, digits, dashes and underscores".into(),
+            };
+            Some(format!("platforms.{platform}: {rule}"))
+        })
+    }
+}
+
+impl DesktopProgram {
+    fn broken_rule(&self) -> Option<String> {
+        if !(1..=3600).contains(&self.confirm_seconds) {
+            return Some("confirm_seconds: must be 1 to 3600".into());
+        }
+        [("start", Some(&self.start)), ("check", self.check.as_ref())]
+            .into_iter()
+            .find_map(|(key, command)| {
+                let command = command?;
+                if command.first().is_none_or(|program| program.is_empty()) {
+                    return Some(format!("{key}: must begin with a program"));
+                }
+                let wrong = |part: &&String| {
+                    part.contains('\0') || part.replace("${tree}", "").contains("${")
+                };
+                let part = command.iter().find(wrong)?;
+                Some(format!(
+                    "{key}: {part:?} holds a NUL or another placeholder than ${{tree}}"
+                ))
+            })
+    }
+}
+
+pub(crate) fn is_platform(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|byte| {
+            byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_')
+        })
 }
 
 impl Server {

@@ -48,7 +48,16 @@ pub struct Built {
 
 /// Builds a release. Nothing is signed and the repository is not touched, so this can run where no keys are.
 pub fn build(options: &BuildOptions) -> Result<Built, Error> {
+    build_with_desktops(options, &BTreeMap::new())
+}
+
+/// As [`build`], with the files of the release's Desktop for each of the description's platforms.
+pub fn build_with_desktops(
+    options: &BuildOptions,
+    desktops: &BTreeMap<String, PathBuf>,
+) -> Result<Built, Error> {
     let description = Description::read(&options.description)?;
+    check_platforms(&description, desktops)?;
     let beside = options
         .out
         .with_file_name(format!(".building-{:08x}", rand::random::<u32>()));
@@ -56,6 +65,7 @@ pub fn build(options: &BuildOptions) -> Result<Built, Error> {
     refuse_foreign(&options.out)?;
     durable::create_dir_all(&beside.join("content")).map_err(failed())?;
     let result = build_into(&description, &options.tree, &beside)
+        .and_then(|tree| build_desktops(&description, desktops, &beside).map(|()| tree))
         .and_then(|tree| replace(&beside, &options.out).map(|()| tree));
     if result.is_err() {
         durable::remove_dir_all(&beside).map_err(failed())?;
@@ -72,6 +82,17 @@ pub fn build(options: &BuildOptions) -> Result<Built, Error> {
 
 fn build_into(description: &Description, source: &Path, out: &Path) -> Result<Tree, Error> {
     let failed = || Error::local("the release cannot be built");
+    let tree = pack_tree(source, out)?;
+    check_programs(description, &tree)?;
+    durable::write_new(&out.join("release.json"), &description.to_json()?, 0o644)
+        .map_err(failed())?;
+    durable::write_new(&out.join("tree.json.zst"), &tree.to_packed()?, 0o644).map_err(failed())?;
+    durable::sync_file_system(out).map_err(failed())?;
+    Ok(tree)
+}
+
+/// Packs the files of a directory; their content goes below `out`.
+fn pack_tree(source: &Path, out: &Path) -> Result<Tree, Error> {
     let name = source.display().to_string();
     let found = scan(source)?;
     if found.len() > MAX_ENTRIES {
@@ -96,13 +117,74 @@ fn build_into(description: &Description, source: &Path, out: &Path) -> Result<Tr
     for (path, file) in pack_all(files, out)? {
         entries.insert(path, Entry::File(file));
     }
-    let tree = Tree::new(entries, &name)?;
-    check_programs(description, &tree)?;
-    durable::write_new(&out.join("release.json"), &description.to_json()?, 0o644)
-        .map_err(failed())?;
-    durable::write_new(&out.join("tree.json.zst"), &tree.to_packed()?, 0o644).map_err(failed())?;
-    durable::sync_file_system(out).map_err(failed())?;
-    Ok(tree)
+    Tree::new(entries, &name)
+}
+
+/// The file list of a built release's Desktop.
+pub(super) fn built_desktop(built: &Path, platform: &str) -> PathBuf {
+    built.join("desktop").join(platform).join("tree.json.zst")
+}
+
+fn build_desktops(
+    description: &Description,
+    desktops: &BTreeMap<String, PathBuf>,
+    out: &Path,
+) -> Result<(), Error> {
+    let failed = || Error::local("the release's Desktop cannot be built");
+    for (platform, source) in desktops {
+        let tree = pack_tree(source, out)?;
+        let programs = description
+            .desktop
+            .iter()
+            .flat_map(|desktop| &desktop.platforms);
+        for (_, program) in programs.filter(|(name, _)| *name == platform) {
+            let commands = [
+                ("start", Some(&program.start)),
+                ("check", program.check.as_ref()),
+            ];
+            for (key, command) in commands {
+                check_program(
+                    &format!("desktop.platforms.{platform}.{key}"),
+                    command,
+                    &tree,
+                )?;
+            }
+        }
+        let list = built_desktop(out, platform);
+        if let Some(directory) = list.parent() {
+            durable::create_dir_all(directory).map_err(failed())?;
+        }
+        durable::write_new(&list, &tree.to_packed()?, 0o644).map_err(failed())?;
+    }
+    if !desktops.is_empty() {
+        durable::sync_file_system(out).map_err(failed())?;
+    }
+    Ok(())
+}
+
+/// What is described has to be there, and the other way round.
+fn check_platforms(
+    description: &Description,
+    desktops: &BTreeMap<String, PathBuf>,
+) -> Result<(), Error> {
+    let described: Vec<&String> = description
+        .desktop
+        .iter()
+        .flat_map(|desktop| desktop.platforms.keys())
+        .collect();
+    if let Some(missing) = described.iter().find(|name| !desktops.contains_key(**name)) {
+        return Err(Error::invalid(
+            format!("desktop.platforms.{missing}"),
+            format!("is described, but no files were given; use --desktop {missing}=DIR"),
+        ));
+    }
+    match desktops.keys().find(|name| !described.contains(name)) {
+        Some(unknown) => Err(Error::invalid(
+            format!("the Desktop for {unknown}"),
+            format!("is not described; add [desktop.platforms.{unknown}] with its start command"),
+        )),
+        None => Ok(()),
+    }
 }
 
 /// Packs files on all processors.
@@ -208,23 +290,26 @@ fn check_programs(description: &Description, tree: &Tree) -> Result<(), Error> {
         ("migrate", server.migrate.as_ref()),
     ];
     for (key, command) in commands {
-        let program = command
-            .and_then(|command| command.first())
-            .and_then(|program| program.strip_prefix("${tree}/"));
-        let Some(program) = program else { continue };
-        let reason = match tree.entries().get(program) {
-            Some(Entry::File(file)) if file.mode & 0o111 == 0 => "is not executable",
-            Some(Entry::Directory { .. }) => "is a directory",
-            // A link leads somewhere inside the tree, which is all that can be said of it here.
-            Some(_) => continue,
-            None => "is not among the files",
-        };
-        return Err(Error::invalid(
-            format!("server.{key}"),
-            format!("{program:?} {reason}"),
-        ));
+        check_program(&format!("server.{key}"), command, tree)?;
     }
     Ok(())
+}
+
+fn check_program(key: &str, command: Option<&Vec<String>>, tree: &Tree) -> Result<(), Error> {
+    let program = command
+        .and_then(|command| command.first())
+        .and_then(|program| program.strip_prefix("${tree}/"));
+    let Some(program) = program else {
+        return Ok(());
+    };
+    let reason = match tree.entries().get(program) {
+        Some(Entry::File(file)) if file.mode & 0o111 == 0 => "is not executable",
+        Some(Entry::Directory { .. }) => "is a directory",
+        // A link leads somewhere inside the tree, which is all that can be said of it here.
+        Some(_) => return Ok(()),
+        None => "is not among the files",
+    };
+    Err(Error::invalid(key, format!("{program:?} {reason}")))
 }
 
 /// Only what an earlier build has made may be replaced.

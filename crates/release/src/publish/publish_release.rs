@@ -9,9 +9,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::Vendor;
+use super::build::built_desktop;
 use super::keyring::Keyring;
 use super::repository::{Change, Repository};
-use crate::client::assemble::{Custom, description_path, tree_path};
+use crate::client::assemble::{Custom, description_path, desktop_tree_path, tree_path};
 use crate::description::{self, Channel, Description};
 use crate::digest::Digest;
 use crate::durable;
@@ -40,6 +41,15 @@ struct BuiltRelease {
     description_bytes: Vec<u8>,
     tree: Tree,
     tree_bytes: Vec<u8>,
+    desktops: Vec<BuiltDesktop>,
+}
+
+/// The Desktop for one platform as `build` has left it.
+struct BuiltDesktop {
+    /// Its path in the signed list.
+    path: String,
+    tree: Tree,
+    bytes: Vec<u8>,
 }
 
 /// Checks, copies, signs and lists a built release. Needs the keys of targets, snapshot and timestamp.
@@ -78,7 +88,23 @@ pub fn publish(vendor: &Vendor, built: &Path) -> Result<Published, Error> {
             "custom": custom,
         });
     }
-    for (_, file) in release.tree.files() {
+    for desktop in &release.desktops {
+        refuse_other_content(&repository, &desktop.path, &desktop.bytes)?;
+        targets["targets"][&desktop.path] = json!({
+            "length": desktop.bytes.len(),
+            "hashes": { "sha256": Digest::of(&desktop.bytes) },
+            "custom": Custom {
+                bytes: desktop.tree.bytes(),
+                packed_bytes: desktop.tree.packed_bytes(),
+                ..custom.clone()
+            },
+        });
+    }
+    let desktops = release
+        .desktops
+        .iter()
+        .flat_map(|desktop| desktop.tree.files());
+    for (_, file) in release.tree.files().chain(desktops) {
         new_bytes += copy_content(built, &repository, &file.packed_sha256, file.packed_size)?;
     }
     put_target(
@@ -87,6 +113,9 @@ pub fn publish(vendor: &Vendor, built: &Path) -> Result<Published, Error> {
         &release.description_bytes,
     )?;
     put_target(&repository, &tree_path(&version), &release.tree_bytes)?;
+    for desktop in &release.desktops {
+        put_target(&repository, &desktop.path, &desktop.bytes)?;
+    }
     durable::sync_file_system(&vendor.repository)
         .map_err(Error::local("the release's content cannot be made durable"))?;
     repository.change(vendor, &ring, &state, Change::of_targets(targets))?;
@@ -107,8 +136,27 @@ fn read(built: &Path) -> Result<BuiltRelease, Error> {
     };
     let description_bytes = read("release.json", description::MAX_LENGTH)?;
     let tree_bytes = read("tree.json.zst", MAX_PACKED_MANIFEST)?;
+    let description = Description::from_json(&description_bytes, "release.json")?;
+    let platforms = description
+        .desktop
+        .iter()
+        .flat_map(|desktop| desktop.platforms.keys());
+    let desktops = platforms
+        .map(|platform| {
+            let list = built_desktop(built, platform);
+            let bytes = durable::read_limited(&list, MAX_PACKED_MANIFEST).map_err(Error::local(
+                "the built Desktop cannot be read; build the release with `--desktop`",
+            ))?;
+            Ok(BuiltDesktop {
+                path: desktop_tree_path(&description.version, platform),
+                tree: Tree::from_packed(&bytes, &list.display().to_string())?,
+                bytes,
+            })
+        })
+        .collect::<Result<_, Error>>()?;
     Ok(BuiltRelease {
-        description: Description::from_json(&description_bytes, "release.json")?,
+        desktops,
+        description,
         tree: Tree::from_packed(&tree_bytes, "tree.json.zst")?,
         description_bytes,
         tree_bytes,

@@ -7,7 +7,7 @@ use super::Vendor;
 use super::keyring::Keyring;
 use super::publish_release::listed;
 use super::repository::{Change, Repository};
-use crate::client::assemble::{description_path, tree_path};
+use crate::client::assemble::{description_path, desktops_path, tree_path};
 use crate::error::Error;
 
 /// What was revoked.
@@ -27,6 +27,8 @@ pub fn revoke(vendor: &Vendor, version: &Version) -> Result<Revoked, Error> {
     let mut targets = state.targets.clone();
     let removed = targets["targets"].as_object_mut().and_then(|listed| {
         listed.remove(&tree_path(version));
+        let desktops = desktops_path(version);
+        listed.retain(|path, _| !path.starts_with(&desktops));
         listed.remove(&description_path(version))
     });
     if removed.is_none() {

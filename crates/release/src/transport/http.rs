@@ -10,6 +10,7 @@ use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use super::limits::Limits;
+use super::pace::Pace;
 use super::partial::{Part, Resumed, Wanted};
 use crate::error::Error;
 
@@ -19,6 +20,7 @@ pub(crate) struct Http {
     client: Client,
     base: Arc<Url>,
     limits: Limits,
+    pace: Pace,
 }
 
 /// Why one attempt came to nothing.
@@ -45,6 +47,7 @@ impl Http {
         Ok(Self {
             client,
             base: Arc::new(base),
+            pace: Pace::of(limits.most_bytes_per_second),
             limits,
         })
     }
@@ -225,10 +228,14 @@ impl Http {
         path: &str,
         response: &mut Response,
     ) -> Result<Option<impl AsRef<[u8]> + std::ops::Deref<Target = [u8]> + use<>>, Failure> {
-        response
+        let piece = response
             .chunk()
             .await
-            .map_err(|error| Failure::Again(self.failed(path, error)))
+            .map_err(|error| Failure::Again(self.failed(path, error)))?;
+        self.pace
+            .wait(piece.as_ref().map_or(0, |piece| piece.len()))
+            .await;
+        Ok(piece)
     }
 
     async fn within<T>(

@@ -19,6 +19,8 @@ pub struct Limits {
     pub pause: Duration,
     /// Files downloaded at once.
     pub parallel: usize,
+    /// The most bytes a second that all downloads together take; `None`: as many as come.
+    pub most_bytes_per_second: Option<u64>,
 }
 
 impl Default for Limits {
@@ -31,6 +33,7 @@ impl Default for Limits {
             attempts: 5,
             pause: Duration::from_millis(500),
             parallel: 8,
+            most_bytes_per_second: None,
         }
     }
 }
@@ -38,7 +41,10 @@ impl Default for Limits {
 impl Limits {
     /// How long a file of this size may take in all.
     pub(crate) fn time_for(&self, bytes: u64) -> Duration {
-        self.total + Duration::from_secs(bytes / self.bytes_per_second.max(1))
+        // Who is held back to a speed needs the time for it.
+        let slowest = self.most_bytes_per_second.map_or(u64::MAX, |most| most / 2);
+        let slowest = self.bytes_per_second.min(slowest).max(1);
+        self.total + Duration::from_secs(bytes / slowest)
     }
 
     /// The pause after the n-th failure in a row, counted from 1: doubling up to half a minute, and up to a fifth longer

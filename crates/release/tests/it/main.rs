@@ -3,6 +3,7 @@
 mod clients;
 mod corpus;
 mod crashes;
+mod desktops;
 mod downloads;
 mod forger;
 mod hostile_content;

@@ -167,6 +167,7 @@ pub fn impatient() -> Limits {
         attempts: 3,
         pause: Duration::from_millis(10),
         parallel: 4,
+        most_bytes_per_second: None,
     }
 }
 
@@ -222,7 +223,7 @@ fn walk(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn description_of(version: &str, more: &str) -> String {
+pub fn description_of(version: &str, more: &str) -> String {
     format!(
         r#"
 product = "crm"
