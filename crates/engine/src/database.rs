@@ -8,8 +8,13 @@ use crate::api::{Problem, RungFacts, TableChange};
 use crate::installation::{self, Installation};
 use crate::problem;
 
+mod account;
+mod failure;
 mod mariadb;
+mod network;
 mod postgres;
+mod programs;
+mod secret;
 mod sqlite;
 
 pub(crate) use mariadb::validate as validate_mariadb;

@@ -1,12 +1,10 @@
 //! A MariaDB or MySQL database, on this machine or another. Where the server is this application's alone and its files can
 //! be cloned, the whole data directory is; otherwise the database is dumped.
 
-mod account;
 mod address;
 mod clone;
 mod contents;
 mod dump;
-mod failure;
 mod note;
 mod private;
 mod process;
@@ -30,7 +28,7 @@ use server::Server;
 use snapshot::Snapshot;
 
 use crate::api::{Problem, RungFacts, TableChange};
-use crate::database::{Database, Spare};
+use crate::database::{Database, Spare, account, failure, network, programs, secret};
 use crate::durable;
 use crate::installation::{MariadbCluster, Rung};
 use crate::problem;

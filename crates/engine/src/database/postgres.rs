@@ -4,7 +4,6 @@
 //! Which database is the one before the update is known by its OID, not by its name: the note in the protected directory says
 //! the copy's, and where that one has the database's name, all is as before.
 
-mod account;
 mod address;
 mod clone;
 mod cluster;
@@ -12,7 +11,6 @@ mod contents;
 mod copy;
 mod dump;
 mod facts;
-mod failure;
 mod ladder;
 mod note;
 mod own;
@@ -21,7 +19,6 @@ mod postmaster;
 mod private;
 mod properties;
 mod rights;
-mod secret;
 mod server;
 mod snapshot;
 mod stage;
@@ -44,7 +41,7 @@ use server::Server;
 use snapshot::Snapshot;
 
 use crate::api::{Problem, RungFacts, TableChange};
-use crate::database::{Database, Spare};
+use crate::database::{Database, Spare, account, failure, network, programs, secret};
 use crate::durable;
 use crate::installation::{self, Rung};
 use crate::problem;

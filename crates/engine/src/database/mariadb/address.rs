@@ -1,13 +1,13 @@
 //! Where the database is. The password comes from elsewhere, so that the address may stand in arguments, logs and plans.
 
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sqlx::ConnectOptions;
 use sqlx::mysql::MySqlConnectOptions;
 use url::Url;
 
 use super::failure::Failure;
+use super::{network, secret};
 
 /// The environment in which MariaDB's and MySQL's programs, and libraries made of theirs, look for the password.
 pub(super) const PASSWORD: &str = "MYSQL_PWD";
@@ -127,11 +127,7 @@ impl Address {
         if url.query_pairs().any(|(name, _)| name == "socket") {
             return None;
         }
-        let host = url.host_str()?.trim_matches(['[', ']']);
-        let is_loopback = host == "localhost"
-            || host
-                .parse::<IpAddr>()
-                .is_ok_and(|address| address.is_loopback());
+        let is_loopback = network::is_loopback(url.host_str()?);
         is_loopback.then(|| url.port().unwrap_or(DEFAULT_PORT))
     }
 
@@ -169,7 +165,7 @@ impl Address {
 
     fn password(&self) -> Result<Option<String>, Failure> {
         match &self.password_file {
-            Some(file) => read(file).map(Some),
+            Some(file) => secret::read(file).map(Some),
             None => Ok(std::env::var(PASSWORD).ok()),
         }
     }
@@ -177,11 +173,6 @@ impl Address {
     fn parse(&self) -> Result<MySqlConnectOptions, Failure> {
         MySqlConnectOptions::from_url(&self.url()?).map_err(Failure::Server)
     }
-}
-
-fn read(path: &Path) -> Result<String, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::disk(path, error))?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 #[cfg(test)]

@@ -2,8 +2,6 @@
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
-use std::io::Read;
-use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -17,10 +15,11 @@ use super::account::{Account, LONGEST_SOCKET};
 use super::address::Address;
 use super::dump;
 use super::failure::Failure;
-use super::process::tail;
+use super::programs::tail;
 use super::server::{Server, identifier, literal};
 use super::snapshot::Snapshot;
 use super::tools;
+use super::{network, secret};
 use crate::durable;
 
 /// Where in its directory it has its files and its socket.
@@ -73,21 +72,23 @@ pub(super) fn stage(
         .and_then(|()| durable::create_dir_all(&home))
         .and_then(|()| durable::set_mode(&home, 0o700))
         .map_err(disk)?;
-    let account = Account::choose(&home)?;
+    let account = Account::choose(&home, None, "mysql")?;
     let log = from.join("server.log");
     initialise(&account, &home, &snapshot, &log, go_on)?;
 
-    let isolated = is_isolated();
+    let isolated = network::is_isolated();
     let same = original
         .loopback_port()
-        .filter(|port| isolated && is_free(*port));
+        .filter(|port| isolated && network::is_free(*port));
     let port = match same {
         Some(port) => port,
-        None => free_port()?,
+        None => {
+            network::free_port().map_err(|error| Failure::disk(Path::new("127.0.0.1"), error))?
+        }
     };
     let [password, admin] = [PASSWORD, ADMIN_PASSWORD].map(|name| from.join(name));
     for file in [&password, &admin] {
-        durable::write(file, secret()?.as_bytes(), 0o600).map_err(disk)?;
+        durable::write(file, secret::make()?.as_bytes(), 0o600).map_err(disk)?;
     }
     let user = original.user()?;
     write_first(&account, &home, &user, &password, &admin)?;
@@ -152,7 +153,7 @@ fn initialise(
             Some(status) if status.success() => return Ok(()),
             Some(status) => {
                 return Err(Failure::Tool {
-                    tool: "mariadb-install-db".to_owned(),
+                    tool: "mariadb-install-db".into(),
                     output: format!("{status}: {}", tail(log)),
                 });
             }
@@ -302,7 +303,7 @@ impl Private {
             // The watcher itself waits for us, so the server's end shows in its log only.
             if tail(log).contains("Aborting") {
                 return Err(Failure::Tool {
-                    tool: "mariadbd".to_owned(),
+                    tool: "mariadbd".into(),
                     output: tail(log),
                 });
             }
@@ -401,36 +402,8 @@ fn escaped(original: &Address) -> Result<String, Failure> {
 
 fn program(names: &[&str]) -> Result<PathBuf, Failure> {
     tools::find(names).map_err(|_| Failure::Tool {
-        tool: names.first().copied().unwrap_or_default().to_owned(),
+        tool: names.first().copied().unwrap_or_default().to_owned().into(),
         output: "not found; a rehearsal has a server of its own: install MariaDB's (Debian: mariadb-server), it does not have to run"
             .to_owned(),
     })
-}
-
-/// A new password that nobody can guess.
-fn secret() -> Result<String, Failure> {
-    let source = Path::new("/dev/urandom");
-    let mut bytes = [0; 16];
-    std::fs::File::open(source)
-        .and_then(|mut file| file.read_exact(&mut bytes))
-        .map_err(|error| Failure::disk(source, error))?;
-    Ok(hex::encode(bytes))
-}
-
-/// Whether this process is in a network of its own, from which nothing leads anywhere.
-fn is_isolated() -> bool {
-    let network = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/net")).ok();
-    let routes = std::fs::read_to_string("/proc/self/net/route").unwrap_or_default();
-    let is_own = network("1").is_none_or(|of_the_system| Some(of_the_system) != network("self"));
-    is_own && routes.lines().count() <= 1
-}
-
-fn is_free(port: u16) -> bool {
-    TcpListener::bind(("127.0.0.1", port)).is_ok()
-}
-
-fn free_port() -> Result<u16, Failure> {
-    TcpListener::bind(("127.0.0.1", 0))
-        .and_then(|listener| Ok(listener.local_addr()?.port()))
-        .map_err(|error| Failure::disk(Path::new("127.0.0.1"), error))
 }

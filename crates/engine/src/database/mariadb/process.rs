@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::address::Address;
 use super::failure::Failure;
+use super::programs::tail;
 use super::server::Server;
 
 /// What the server's program is called.
@@ -45,8 +46,6 @@ const APPEARANCE: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(10);
 /// Pause between two signals.
 const AGAIN: Duration = Duration::from_secs(2);
-/// Bytes of its log that a problem quotes.
-const QUOTED: usize = 4000;
 
 /// How a server is stopped and started again.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -236,7 +235,7 @@ impl Starting {
             }
             if seen.elapsed() > APPEARANCE || began.elapsed() > READY_PATIENCE {
                 return Err(Failure::Tool {
-                    tool: "mariadbd".to_owned(),
+                    tool: "mariadbd".into(),
                     output: format!("the server does not start: {}", tail(log)),
                 });
             }
@@ -282,13 +281,6 @@ impl Starting {
     }
 }
 
-/// The end of what is in a log.
-pub(super) fn tail(log: &Path) -> String {
-    let said = std::fs::read(log).unwrap_or_default();
-    let said = &said[said.len().saturating_sub(QUOTED)..];
-    String::from_utf8_lossy(said).trim().to_owned()
-}
-
 fn signal(data: &Path, signal: Signal) {
     if let Some(pid) = find(data).and_then(Pid::from_raw) {
         // It may have ended by itself.
@@ -332,7 +324,7 @@ fn run(words: &[String]) -> Result<(), Failure> {
     match output.status.success() {
         true => Ok(()),
         false => Err(Failure::Tool {
-            tool: program.clone(),
+            tool: program.clone().into(),
             output: format!(
                 "{}: {}",
                 output.status,

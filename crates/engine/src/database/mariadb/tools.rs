@@ -9,10 +9,9 @@ use std::time::Duration;
 
 use super::address::Address;
 use super::failure::Failure;
+use super::programs::{self, end_of};
 use super::server::Server;
 
-/// Bytes of what a program said that a problem quotes.
-const QUOTED: usize = 4000;
 /// Pause between two looks whether somebody has got into a database that is being filled.
 const GUARD: Duration = Duration::from_millis(100);
 const PIECE: usize = 1 << 18;
@@ -29,7 +28,7 @@ pub(super) fn find(names: &[&str]) -> Result<PathBuf, Failure> {
         .flat_map(|directory| names.iter().map(move |name| directory.join(name)))
         .find(|program| program.is_file())
         .ok_or_else(|| Failure::Tool {
-            tool: names.first().copied().unwrap_or_default().to_owned(),
+            tool: names.first().copied().unwrap_or_default().to_owned().into(),
             output: "not found in PATH; install MariaDB's client programs (Debian: mariadb-client)"
                 .to_owned(),
         })
@@ -45,7 +44,7 @@ pub(super) fn dump(
 ) -> Result<(), Failure> {
     let program = find(&DUMP)?;
     let mut command = match gentle {
-        true => at_low_priority(&program),
+        true => programs::gentle(&program),
         false => Command::new(&program),
     };
     command
@@ -188,26 +187,11 @@ fn verdict(program: &Path, status: ExitStatus, said: Option<Said>) -> Result<(),
         return Ok(());
     }
     let said = said.and_then(|said| said.join().ok()).unwrap_or_default();
-    let said = &said[said.len().saturating_sub(QUOTED)..];
     let name = program.file_name().unwrap_or_default().to_string_lossy();
     Err(Failure::Tool {
-        tool: name.into_owned(),
-        output: format!("{status}: {}", String::from_utf8_lossy(said).trim()),
+        tool: name.into_owned().into(),
+        output: format!("{status}: {}", end_of(&said)),
     })
-}
-
-/// Lets everybody else have processor and disk first, where the system has programs for that.
-fn at_low_priority(program: &Path) -> Command {
-    let (nice, ionice) = (Path::new("/usr/bin/nice"), Path::new("/usr/bin/ionice"));
-    match nice.is_file() && ionice.is_file() {
-        true => {
-            let mut command = Command::new(nice);
-            command.args(["-n", "19"]).arg(ionice).args(["-c", "3"]);
-            command.arg(program);
-            command
-        }
-        false => Command::new(program),
-    }
 }
 
 fn is_of_mysql(program: &Path) -> bool {

@@ -1,12 +1,13 @@
 //! Where the database is. The password comes from elsewhere, so that the address may stand in arguments, logs and plans.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
 use super::failure::Failure;
+use super::{network, secret};
 
 /// What of the engine's own environment tells how to reach a PostgreSQL server, for the application and the client tools.
 const VARIABLES: [&str; 8] = [
@@ -82,7 +83,7 @@ impl Address {
             .application_name("obnova")
             .disable_statement_logging();
         if let Some(admin) = &self.admin {
-            let password = read(&admin.password_file)?;
+            let password = secret::read(&admin.password_file)?;
             return Ok(options.username(&admin.user).password(&password));
         }
         Ok(match self.password()? {
@@ -107,7 +108,7 @@ impl Address {
         let Some(admin) = &self.admin else {
             return Ok(self.env());
         };
-        let password = read(&admin.password_file)?;
+        let password = secret::read(&admin.password_file)?;
         Ok(vec![("PGPASSWORD".to_owned(), password)])
     }
 
@@ -127,16 +128,14 @@ impl Address {
 
     /// The password, if there is a file for it.
     pub(super) fn password(&self) -> Result<Option<String>, Failure> {
-        self.password_file.as_deref().map(read).transpose()
+        self.password_file.as_deref().map(secret::read).transpose()
     }
 
     /// Whether the server is on this machine, as far as the address tells.
     pub(super) fn is_local(&self) -> bool {
         self.parse().is_ok_and(|options| {
             let host = options.get_host();
-            options.get_socket().is_some()
-                || matches!(host, "localhost" | "127.0.0.1" | "::1" | "[::1]")
-                || host.starts_with('/')
+            options.get_socket().is_some() || network::is_loopback(host) || host.starts_with('/')
         })
     }
 
@@ -175,10 +174,7 @@ impl Address {
     /// somewhere.
     pub(super) fn loopback_port(&self) -> Option<u16> {
         let options = self.parse().ok()?;
-        let is_loopback = matches!(
-            options.get_host(),
-            "localhost" | "127.0.0.1" | "::1" | "[::1]"
-        );
+        let is_loopback = network::is_loopback(options.get_host());
         (is_loopback && options.get_socket().is_none()).then(|| options.get_port())
     }
 
@@ -189,12 +185,6 @@ impl Address {
     fn url(&self) -> Result<Url, Failure> {
         Url::parse(&self.url).map_err(|error| Failure::Unsuitable(error.to_string()))
     }
-}
-
-/// A password in a file.
-pub(super) fn read(path: &Path) -> Result<String, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::disk(path, error))?;
-    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use rustix::fs::statfs;
 
 use super::failure::Failure;
 use super::postmaster::is_alive;
-use super::tools;
+use super::programs;
 use crate::durable;
 
 /// statfs(2).
@@ -45,7 +45,7 @@ impl Means {
 /// Proves by a trial that `data` can be cloned into the directory `beside`.
 pub(super) fn prove(data: &Path, beside: &Path) -> Result<Means, Failure> {
     let trial = scratch(beside)?;
-    if is_subvolume(data) && tools::in_path("btrfs") {
+    if is_subvolume(data) && programs::in_path("btrfs") {
         let made = clone(data, &trial, Means::Snapshot, &|| true);
         remove(&trial)?;
         return made.map(|()| Means::Snapshot);
@@ -143,7 +143,7 @@ fn btrfs(words: &[&str], paths: &[&Path]) -> Result<(), Failure> {
     match output.status.success() {
         true => Ok(()),
         false => Err(Failure::Tool {
-            tool: "btrfs",
+            tool: "btrfs".into(),
             output: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
         }),
     }

@@ -335,7 +335,7 @@ impl Launch {
         match status.success() {
             true => Ok(()),
             false => Err(Failure::Tool {
-                tool: "pg_ctl",
+                tool: "pg_ctl".into(),
                 output: status.to_string(),
             }),
         }

@@ -55,7 +55,7 @@ pub(super) fn fingerprint(address: &Address) -> Result<String, Failure> {
     match status.success() {
         true => Ok(hex::encode(hash.finalize())),
         false => Err(Failure::Tool {
-            tool: "pg_dump",
+            tool: "pg_dump".into(),
             output: format!("{status}: {}", said.join().unwrap_or_default().trim()),
         }),
     }

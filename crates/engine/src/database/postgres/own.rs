@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::account;
 use super::cluster::{self, Cluster};
 use super::failure::Failure;
+use super::programs;
 use super::server::Server;
-use super::tools;
 
 const ASK: &str = "SELECT jsonb_build_object(\
     'session', pg_backend_pid(), \
@@ -56,7 +56,7 @@ fn look(cluster: &Cluster, server: &mut Server, database: &str) -> Result<Vec<St
         format!("the engine runs neither as root nor as the account that owns {shown}"),
     );
     needs(
-        !user.is_root() || tools::in_path("setpriv"),
+        !user.is_root() || programs::in_path("setpriv"),
         "setpriv is not installed (Debian package util-linux)".to_owned(),
     );
     needs(

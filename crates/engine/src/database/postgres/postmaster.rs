@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::failure::Failure;
-use super::tools;
+use super::programs;
 
 /// Pause between two looks.
 const POLL: Duration = Duration::from_millis(5);
@@ -64,8 +64,8 @@ impl Postmaster {
             }
             if seen.elapsed() > APPEARANCE || began.elapsed() > READY_PATIENCE {
                 return Err(Failure::Tool {
-                    tool: "postgres",
-                    output: tools::tail(log),
+                    tool: "postgres".into(),
+                    output: programs::tail(log),
                 });
             }
             sleep(POLL);

@@ -14,6 +14,7 @@ use url::Url;
 use super::account::Account;
 use super::address::{Address, Admin};
 use super::failure::Failure;
+use super::network;
 use super::postmaster::Postmaster;
 use super::secret;
 use super::server::{Server, literal};
@@ -77,16 +78,18 @@ impl Private {
         durable::remove_dir_all(&home).map_err(disk)?;
         durable::create_dir_all(&home).map_err(disk)?;
         durable::set_mode_unsynced(&home, 0o700).map_err(disk)?;
-        let account = Account::choose(&home, wanted.owner)?;
+        let account = Account::choose(&home, wanted.owner, "postgres")?;
         if let Some((user, group)) = account.ids {
             chown(&home, Some(user), Some(group)).map_err(disk)?;
         }
         let program = tools::of_server("initdb", wanted.version, wanted.programs.as_deref())?;
         initialise(&account, &program, directory, wanted, go_on)?;
 
-        let isolated = is_isolated();
-        let same = wanted.port.filter(|port| isolated && is_free(*port));
-        let tcp = same.or_else(free_port);
+        let isolated = network::is_isolated();
+        let same = wanted
+            .port
+            .filter(|port| isolated && network::is_free(*port));
+        let tcp = same.or_else(|| network::free_port().ok());
         let port = tcp.unwrap_or(DEFAULT_PORT);
         let config = config(wanted, tcp, port, &account.inside(&home));
         write(&home, "postgresql.conf", &format!("{config}fsync = off\n"))?;
@@ -273,21 +276,4 @@ fn watch(words: &[OsString], directory: &Path) -> Result<Child, Failure> {
         .process_group(0)
         .spawn()
         .map_err(disk)
-}
-
-/// Whether this process is in a network of its own, from which nothing leads anywhere.
-fn is_isolated() -> bool {
-    let network = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/net")).ok();
-    let routes = std::fs::read_to_string("/proc/self/net/route").unwrap_or_default();
-    let is_own = network("1").is_none_or(|of_the_system| Some(of_the_system) != network("self"));
-    is_own && routes.lines().count() == 1
-}
-
-fn is_free(port: u16) -> bool {
-    TcpListener::bind(("127.0.0.1", port)).is_ok()
-}
-
-fn free_port() -> Option<u16> {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).ok()?;
-    Some(listener.local_addr().ok()?.port())
 }

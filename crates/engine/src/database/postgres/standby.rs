@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
-use super::address::{self, Address};
+use super::address::Address;
 use super::cluster::{self, Cluster, Launch, Stop};
 use super::failure::Failure;
 use super::note;
@@ -18,6 +18,7 @@ use super::place::Place;
 use super::postmaster::Postmaster;
 use super::server::Server;
 use super::tools;
+use super::{programs, secret};
 use crate::durable;
 
 /// The password for replicating, in libpq's own format.
@@ -85,7 +86,7 @@ impl Replication {
             let file = config.replication_password_file.as_deref();
             return Ok(vec![Replication {
                 url: by_socket(user)?,
-                password: file.map(address::read).transpose()?,
+                password: file.map(secret::read).transpose()?,
             }]);
         }
         let mut ways = vec![Replication {
@@ -124,7 +125,7 @@ impl Replication {
         match output.status.success() {
             true => Ok(()),
             false => Err(Failure::Tool {
-                tool: "psql",
+                tool: "psql".into(),
                 output: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
             }),
         }
@@ -192,7 +193,7 @@ pub(super) fn prepare(
 }
 
 fn base_backup(cluster: &Cluster, place: &Place, program: &Path) -> Result<Command, Failure> {
-    let gentle = tools::gentle(program);
+    let gentle = programs::gentle(program);
     let mut command = place
         .launch
         .command(Path::new(gentle.get_program()), cluster.owner()?);
@@ -257,7 +258,7 @@ pub(super) fn freeze(
     let gone = || {
         Failure::Unsuitable(format!(
             "the standby has ended: {}",
-            tools::tail(&place.log())
+            programs::tail(&place.log())
         ))
     };
     let postmaster = Postmaster::of(&place.copy()).ok_or_else(gone)?;

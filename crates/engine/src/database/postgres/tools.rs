@@ -9,18 +9,20 @@ use std::time::Duration;
 
 use super::address::Address;
 use super::failure::Failure;
+use super::programs::{gentle, tail};
 
 /// Where Debian puts the programs of each major version.
 const DEBIAN: &str = "/usr/lib/postgresql";
 /// What a program says, in the directory that it works for.
 const LOG: &str = "output.log";
-/// Bytes of that which a problem quotes.
-const QUOTED: usize = 4000;
 const POLL: Duration = Duration::from_millis(20);
 
 /// Finds a program that is no older than the server, which it would refuse.
 pub(super) fn find(tool: &'static str, server: u32) -> Result<PathBuf, Failure> {
-    let wrong = |output: String| Failure::Tool { tool, output };
+    let wrong = |output: String| Failure::Tool {
+        tool: tool.into(),
+        output,
+    };
     let program = programs(tool).into_iter().next().ok_or_else(|| {
         wrong(format!(
             "not found in PATH nor in {DEBIAN}; install PostgreSQL's client programs, version {server} or newer"
@@ -70,26 +72,6 @@ pub(super) fn gentle_command(
     Ok(command)
 }
 
-/// A program with the lowest priority, as far as this machine has the programs for that.
-pub(super) fn gentle(program: &Path) -> Command {
-    let mut words: Vec<std::ffi::OsString> = Vec::new();
-    for prefix in [&["nice", "-n", "19"][..], &["ionice", "-c", "3"]] {
-        if in_path(prefix[0]) {
-            words.extend(prefix.iter().map(Into::into));
-        }
-    }
-    words.push(program.into());
-    let mut command = Command::new(&words[0]);
-    command.args(&words[1..]);
-    command
-}
-
-/// Whether there is such a program.
-pub(super) fn in_path(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|directory| directory.join(program).is_file())
-}
-
 /// Tells it where the database is, and the password.
 pub(super) fn connected(
     mut command: Command,
@@ -134,7 +116,10 @@ pub(super) fn finish(
             Some(status) if status.success() => return Ok(()),
             Some(status) => {
                 let output = format!("{status}: {}", tail(&directory.join(LOG)));
-                return Err(Failure::Tool { tool, output });
+                return Err(Failure::Tool {
+                    tool: tool.into(),
+                    output,
+                });
             }
             None if !go_on() => {
                 child.kill().map_err(disk)?;
@@ -144,13 +129,6 @@ pub(super) fn finish(
             None => sleep(POLL),
         }
     }
-}
-
-/// The end of what was said in a log.
-pub(super) fn tail(log: &Path) -> String {
-    let said = std::fs::read(log).unwrap_or_default();
-    let said = &said[said.len().saturating_sub(QUOTED)..];
-    String::from_utf8_lossy(said).trim().to_owned()
 }
 
 /// Where the output of programs that work for this directory goes.
@@ -184,7 +162,7 @@ pub(super) fn of_server(
     let fitting = all.filter_map(|program| Some((version_of(&program)?, program)));
     let oldest = fitting.min_by_key(|(version, _)| *version);
     oldest.map(|(_, program)| program).ok_or_else(|| Failure::Tool {
-        tool,
+        tool: tool.into(),
         output: format!(
             "of PostgreSQL {version} is needed, and is neither in PATH nor in {DEBIAN}; install the server's package of that version"
         ),

@@ -1,4 +1,4 @@
-//! Passwords for servers of our own.
+//! Passwords: in files, and new ones for servers of our own.
 
 use std::fs::File;
 use std::io::Read;
@@ -14,4 +14,10 @@ pub(super) fn make() -> Result<String, Failure> {
         .and_then(|mut file| file.read_exact(&mut bytes))
         .map_err(|error| Failure::disk(source, error))?;
     Ok(hex::encode(bytes))
+}
+
+/// The password that a file holds, and nothing else.
+pub(super) fn read(path: &Path) -> Result<String, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::disk(path, error))?;
+    Ok(text.trim_end_matches(['\r', '\n']).to_owned())
 }

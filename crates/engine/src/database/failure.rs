@@ -1,5 +1,6 @@
-//! Why something could not be done with a PostgreSQL database.
+//! Why something could not be done with a database of a server.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -15,14 +16,14 @@ pub(super) enum Failure {
     /// Others are in the database, and may not be cut off.
     #[error("still in the database: {0}")]
     InUse(String),
-    /// It, or this role's rights, are not what is needed.
+    /// It, or this account's rights, are not what is needed.
     #[error("{0}")]
     Unsuitable(String),
-    /// A client tool failed.
+    /// A program failed.
     #[error("{tool}: {output}")]
     Tool {
         /// Its name.
-        tool: &'static str,
+        tool: Cow<'static, str>,
         /// What it said.
         output: String,
     },
@@ -41,11 +42,14 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// A failure of this machine's disk.
+    /// A failure of this machine's disk, or that a copy was broken off.
     pub(super) fn disk(path: &Path, source: io::Error) -> Failure {
-        Failure::Disk {
-            path: path.to_owned(),
-            source,
+        match source.kind() {
+            io::ErrorKind::Interrupted => Failure::Interrupted,
+            _ => Failure::Disk {
+                path: path.to_owned(),
+                source,
+            },
         }
     }
 }

@@ -1,18 +1,20 @@
-//! The account that a server of our own runs as. PostgreSQL refuses to run as root, and an account without rights often does not
-//! get at a directory of root's: then the server sees that at another place, in a mount namespace of its own.
+//! The account that a server of our own runs as. Database servers refuse to run as root, and an account without rights often does
+//! not get at a directory of root's: then the server sees that at another place, in a mount namespace of its own.
 
 use std::ffi::OsString;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use nix::unistd::{Uid, User};
+
 use super::failure::Failure;
-use super::tools;
+use super::programs;
 
 /// The longest path of a directory with a socket: the kernel allows 107 bytes for all of it.
 pub(super) const LONGEST_SOCKET: usize = 85;
-/// An account without rights.
-const NOBODY: (u32, u32) = (65534, 65534);
+/// An account without rights, by its name and by its numbers where it has none.
+const NOBODY: (&str, (u32, u32)) = ("nobody", (65534, 65534));
 /// Directories that systems have for mounting something.
 const MOUNT_POINTS: [&str; 3] = ["/mnt", "/media", "/srv"];
 /// Mounts its first argument at its second, and becomes the rest.
@@ -27,8 +29,13 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// One for a server at home in this directory; `preferred` owns the original's files.
-    pub(super) fn choose(home: &Path, preferred: Option<(u32, u32)>) -> Result<Account, Failure> {
+    /// One for a server at home in this directory. `preferred` owns the original's files; else the account of this name is taken,
+    /// or one without rights.
+    pub(super) fn choose(
+        home: &Path,
+        preferred: Option<(u32, u32)>,
+        name: &str,
+    ) -> Result<Account, Failure> {
         if !rustix::process::geteuid().is_root() {
             return Ok(Account {
                 ids: None,
@@ -37,8 +44,9 @@ impl Account {
         }
         let ids = preferred
             .filter(|(user, _)| *user != 0)
-            .or_else(|| known("postgres"))
-            .unwrap_or(NOBODY);
+            .or_else(|| known(name))
+            .or_else(|| known(NOBODY.0))
+            .unwrap_or(NOBODY.1);
         let is_long = home.as_os_str().len() > LONGEST_SOCKET;
         let mounted = match is_long || !is_passable(home, ids) {
             true => Some(mount_point(home)?),
@@ -90,7 +98,7 @@ fn is_passable(directory: &Path, (user, group): (u32, u32)) -> bool {
 }
 
 fn mount_point(home: &Path) -> Result<PathBuf, Failure> {
-    let can = tools::in_path("unshare")
+    let can = programs::in_path("unshare")
         && Command::new("unshare")
             .args(["--mount", "true"])
             .stdin(Stdio::null())
@@ -101,31 +109,21 @@ fn mount_point(home: &Path) -> Result<PathBuf, Failure> {
     match point.filter(|_| can) {
         Some(point) => Ok(point.to_owned()),
         None => Err(Failure::Unsuitable(format!(
-            "an account without rights, which PostgreSQL must run as, cannot get at {}, and mount namespaces are not \
+            "an account without rights, which a database server runs as, cannot get at {}, and mount namespaces are not \
              allowed here; let others pass (chmod o+x) the directories above it",
             home.display()
         ))),
     }
 }
 
-/// passwd(5): the account of this name.
-pub(super) fn known(name: &str) -> Option<(u32, u32)> {
-    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
-    accounts.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        (fields.next()? == name).then_some(())?;
-        let user = fields.nth(1)?.parse().ok()?;
-        Some((user, fields.next()?.parse().ok()?))
-    })
+/// The user and the group of the account of this name.
+fn known(name: &str) -> Option<(u32, u32)> {
+    let user = User::from_name(name).ok().flatten()?;
+    Some((user.uid.as_raw(), user.gid.as_raw()))
 }
 
-/// passwd(5): the name of this account.
+/// The name of this account.
 pub(super) fn name(user: u32) -> Option<String> {
-    let accounts = std::fs::read_to_string("/etc/passwd").ok()?;
-    let user = user.to_string();
-    accounts.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let name = fields.next()?;
-        (fields.nth(1)? == user).then(|| name.to_owned())
-    })
+    let user = User::from_uid(Uid::from_raw(user)).ok().flatten()?;
+    Some(user.name)
 }
