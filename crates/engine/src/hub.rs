@@ -1,8 +1,9 @@
 //! The journal, what its events add up to, and those who follow it.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::api::{Event, EventKind, Line, Problem, Progress, UpdateId};
 use crate::journal::{Journal, JournalError, Observer};
@@ -19,6 +20,8 @@ pub struct Hub {
 struct Inner {
     journal: Journal,
     events: Vec<Event>,
+    /// When those with these numbers were made, as far as this process made them.
+    made: HashMap<u64, Instant>,
     history: History,
     progress: Option<Progress>,
     /// Counts changes of `progress`.
@@ -57,6 +60,7 @@ impl Hub {
         let inner = Inner {
             journal,
             events,
+            made: HashMap::new(),
             history,
             progress: None,
             progress_number: 0,
@@ -83,6 +87,7 @@ impl Hub {
             // A defect of ours: the engine asked for what the state machine refuses.
             tracing::error!(%illegal, "the journal holds an event that does not follow");
         }
+        inner.made.insert(event.number, Instant::now());
         inner.events.push(event.clone());
         inner.progress = None;
         inner.progress_number += 1;
@@ -116,6 +121,19 @@ impl Hub {
             .filter(|event| event.update == update)
             .cloned()
             .collect()
+    }
+
+    /// Time from one event to another, or until now. Their dates count only where no process knows better: the clock may have
+    /// jumped in between.
+    pub fn between(&self, from: &Event, to: Option<&Event>) -> Duration {
+        let inner = self.lock();
+        let made = |event: &Event| inner.made.get(&event.number).copied();
+        let end = to.map_or_else(|| Some(Instant::now()), made);
+        if let (Some(from), Some(end)) = (made(from), end) {
+            return end.saturating_duration_since(from);
+        }
+        let end = to.map_or_else(jiff::Timestamp::now, |event| event.at);
+        Duration::try_from(end.duration_since(from.at)).unwrap_or_default()
     }
 
     /// The number of the newest event.

@@ -264,10 +264,7 @@ mod tests {
         assert_eq!(role(60002), Role::Front);
         assert_eq!(role(60003), Role::Administrator);
         assert_eq!(role(60004), Role::Stranger);
-        assert_eq!(
-            Role::of(geteuid().as_raw(), &access()),
-            Role::Administrator
-        );
+        assert_eq!(Role::of(geteuid().as_raw(), &access()), Role::Administrator);
     }
 
     #[test]

@@ -3,9 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-
-use crate::api::{EventKind, Problem, StepStatus, UpdateId};
+use crate::api::{Event, EventKind, Problem, StepStatus, UpdateId};
 use crate::hub::Hub;
 use crate::journal::JournalError;
 use crate::problem;
@@ -275,26 +273,19 @@ fn is_past_return(hub: &Hub) -> bool {
 
 /// Milliseconds in which requests were held: from the record of `hold` to that of letting them through again.
 fn blackout(hub: &Hub, update: UpdateId, completed: bool) -> u64 {
-    let mut began: Option<Timestamp> = None;
-    for event in hub.events_of(update) {
-        match &event.kind {
-            EventKind::StepStarted { step } if step == "hold" => began = began.or(Some(event.at)),
-            EventKind::StepFinished { step, .. } if completed && step == POINT_OF_NO_RETURN => {
-                return since(began, event.at);
-            }
-            EventKind::UndoFinished { step, .. } if step == "hold" => {
-                return since(began, event.at);
-            }
-            _ => {}
-        }
-    }
-    since(began, Timestamp::now())
-}
-
-fn since(began: Option<Timestamp>, end: Timestamp) -> u64 {
-    began.map_or(0, |began| {
-        u64::try_from(end.duration_since(began).as_millis()).unwrap_or(0)
-    })
+    let events = hub.events_of(update);
+    let holds =
+        |event: &&Event| matches!(&event.kind, EventKind::StepStarted { step } if step == "hold");
+    let lets_through = |event: &&Event| match &event.kind {
+        EventKind::StepFinished { step, .. } => completed && step == POINT_OF_NO_RETURN,
+        EventKind::UndoFinished { step, .. } => step == "hold",
+        _ => false,
+    };
+    let Some(began) = events.iter().find(holds) else {
+        return 0;
+    };
+    let blackout = hub.between(began, events.iter().find(lets_through));
+    u64::try_from(blackout.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn milliseconds(began: Instant) -> u64 {

@@ -46,8 +46,10 @@ pub(crate) struct Options {
     pub(crate) first_retry: Duration,
     /// Longest time between attempts.
     pub(crate) longest_retry: Duration,
-    /// After this time a mail that still waits has failed. News of an update is of no use after days.
+    /// After this time a mail that still waits has failed, if it was tried often. News of an update is of no use after days.
     pub(crate) give_up: Duration,
+    /// So often a mail is tried whatever its age: the clock may have jumped a year forwards since it was written.
+    pub(crate) least_attempts: u32,
 }
 
 impl Default for Options {
@@ -59,6 +61,7 @@ impl Default for Options {
             first_retry: Duration::from_secs(30),
             longest_retry: Duration::from_secs(30 * 60),
             give_up: Duration::from_secs(3 * 24 * 3600),
+            least_attempts: 20,
         }
     }
 }
@@ -76,8 +79,8 @@ impl Options {
 /// What the outbox says when no mail server is set.
 const NOT_SET_UP: &str = "no mail server or no sender is set";
 
-/// Longest sleep, after which mails that are too old are given up.
-const LONGEST_SLEEP: Duration = Duration::from_secs(300);
+/// Longest sleep, after which mails that are too old are given up, and those found that a clock which jumped back put off.
+const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// Runs until the centre ends; a mail that is being handed over then is finished first.
 pub(crate) async fn run(store: Store, options: Options, mut ended: Ended) {
@@ -183,8 +186,14 @@ impl Delivery {
     /// Sends one batch.
     async fn round(&mut self) -> Result<Round> {
         let now = Timestamp::now();
-        self.store.give_up_older(now - self.options.give_up).await?;
-        let due = self.store.due_mails(now, self.options.batch).await?;
+        self.store
+            .give_up_older(now - self.options.give_up, self.options.least_attempts)
+            .await?;
+        let longest = now + self.options.longest_retry;
+        let due = self
+            .store
+            .due_mails(now, longest, self.options.batch)
+            .await?;
         if due.is_empty() {
             return Ok(Round::Idle(self.store.next_due_mail().await?));
         }
@@ -374,9 +383,7 @@ impl Sender<'_> {
                 self.connection = None;
                 // Due at once: it is put off together with the others.
                 let now = Timestamp::now();
-                self.marks
-                    .set(Mark::Waiting(id, reason.clone(), now))
-                    .await?;
+                self.marks.set(Mark::Due(id, now)).await?;
                 Ok(Some(reason))
             }
         }

@@ -146,7 +146,9 @@ async fn is_due(store: &Store) -> store::Result<bool> {
     } else {
         RETRY
     };
-    Ok(last.at + pause <= Timestamp::now())
+    let now = Timestamp::now();
+    // The last one may have been made by a clock that has been set back since.
+    Ok(last.at + pause <= now || last.at > now)
 }
 
 /// How the last import went, if there was one.

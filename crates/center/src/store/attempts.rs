@@ -30,10 +30,12 @@ impl Store {
         let mut write = self.begin().await?;
         for limit in limits {
             let failed: i64 = sqlx::query_scalar(
-                "SELECT count(*) FROM sign_in_attempts WHERE key = ? AND at > ?",
+                "SELECT count(*) FROM sign_in_attempts WHERE key = ? AND at > ? AND at <= ?",
             )
             .bind(&limit.key)
             .bind(since(window))
+            // What a clock has counted that has been set back since must not keep anybody out for a year.
+            .bind(soon(window))
             .fetch_one(&mut *write)
             .await?;
             if failed.unsigned_abs() >= limit.most {
@@ -69,17 +71,23 @@ impl Store {
         Ok(())
     }
 
-    /// Removes those older than this; returns how many.
+    /// Removes those older than this, and those that are that far in the future; returns how many.
     ///
     /// # Errors
     /// The database failed.
     pub async fn remove_old_sign_ins(&self, older_than: Duration) -> Result<u64> {
-        let done = sqlx::query("DELETE FROM sign_in_attempts WHERE at <= ?")
+        let done = sqlx::query("DELETE FROM sign_in_attempts WHERE at <= ? OR at > ?")
             .bind(since(older_than))
+            .bind(soon(older_than))
             .execute(&self.write)
             .await?;
         Ok(done.rows_affected())
     }
+}
+
+/// The moment in so long a time.
+fn soon(time: Duration) -> i64 {
+    millis(Timestamp::now()).saturating_add(i64::try_from(time.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// The moment so long ago.

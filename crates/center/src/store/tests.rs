@@ -274,6 +274,28 @@ async fn failed_sign_ins_are_counted_and_forgotten() {
 }
 
 #[tokio::test]
+async fn sign_ins_that_a_clock_in_the_future_counted_keep_nobody_out() {
+    let (store, _dir) = empty().await;
+    let minute = Duration::from_secs(60);
+    let limits = [attempts::Limit {
+        key: "here".to_owned(),
+        most: 1,
+    }];
+    let may = async || {
+        let counted = store.count_sign_in(&limits, minute).await.unwrap();
+        counted.is_some()
+    };
+    assert!(may().await);
+    assert!(!may().await);
+    sqlx::query("UPDATE sign_in_attempts SET at = at + 3600000")
+        .execute(&store.write)
+        .await
+        .unwrap();
+    assert!(may().await);
+    assert_eq!(store.remove_old_sign_ins(minute).await.unwrap(), 1);
+}
+
+#[tokio::test]
 async fn strangers_cannot_fill_the_audit_log() {
     let (store, _dir) = empty().await;
     for number in 0..200 {

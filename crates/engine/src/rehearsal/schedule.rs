@@ -49,7 +49,8 @@ pub(crate) fn is_wanting(newest: Option<&Rehearsal>, now: Timestamp) -> bool {
         None => true,
         Some(rehearsal) if rehearsal.expired.is_some() => true,
         Some(rehearsal) if rehearsal.outcome == RehearsalOutcome::NotMade => {
-            now.duration_since(rehearsal.finished) > PAUSE
+            // Either way: it may have been made by a clock that has been set back since.
+            now.duration_since(rehearsal.finished).abs() > PAUSE
         }
         Some(_) => false,
     }

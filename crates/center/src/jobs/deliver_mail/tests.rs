@@ -17,6 +17,7 @@ fn quick() -> Options {
         timeout: Duration::from_secs(5),
         first_retry: Duration::from_millis(100),
         longest_retry: Duration::from_millis(400),
+        least_attempts: 4,
         ..Options::default()
     }
 }
@@ -383,8 +384,62 @@ async fn mail_that_waited_for_days_is_given_up() {
     let company = Company::found().await;
     let id = test_mail(&company).await;
     let later = Timestamp::now() + Duration::from_secs(1);
-    assert_eq!(company.store.give_up_older(later).await.unwrap(), 1);
+    assert_eq!(company.store.give_up_older(later, 0).await.unwrap(), 1);
     wait_for(&company.store, id, MailState::Failed).await;
+}
+
+/// Moves all times of the outbox, as a clock that jumps by so much seems to do.
+async fn shift(company: &Company, by: i64) {
+    use sqlx::Connection;
+    let file = company.store.data_dir().join(crate::store::FILE_NAME);
+    let url = format!("sqlite:{}", file.display());
+    let mut connection = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("UPDATE outbox SET created = created + ?1, next_attempt = next_attempt + ?1")
+        .bind(by)
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    connection.close().await.unwrap();
+}
+
+const YEAR_MS: i64 = 365 * 24 * 3600 * 1000;
+
+#[tokio::test]
+async fn a_clock_that_jumps_by_a_year_neither_gives_mail_up_nor_lets_it_wait() {
+    for by in [-YEAR_MS, YEAR_MS] {
+        let company = Company::found().await;
+        let sink = Sink::start().unwrap();
+        use_sink(&company.store, &sink).await;
+        let id = test_mail(&company).await;
+        shift(&company, by).await;
+        let running = Running::start(&company.store);
+        wait_for(&company.store, id, MailState::Sent).await;
+        running.end().await;
+        assert_eq!(sink.messages().len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn mail_that_an_outage_put_off_is_given_up_only_after_many_attempts() {
+    let company = Company::found().await;
+    use_server(
+        &company.store,
+        SmtpSettings {
+            host: "127.0.0.1".to_owned(),
+            port: 1,
+            security: SmtpSecurity::None,
+            ..SmtpSettings::default()
+        },
+    )
+    .await;
+    let ids = [test_mail(&company).await, test_mail(&company).await];
+    shift(&company, -YEAR_MS).await;
+    let running = Running::start(&company.store);
+    for id in ids {
+        let mail = wait_for(&company.store, id, MailState::Failed).await;
+        assert_eq!(mail.attempts, quick().least_attempts);
+    }
+    running.end().await;
 }
 
 /// A server that encrypts in this way and asks for a password.

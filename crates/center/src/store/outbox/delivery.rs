@@ -23,6 +23,8 @@ pub(crate) enum Mark {
     Failed(MailId, String),
     /// It could not be sent this time; why, and when next.
     Waiting(MailId, String, Timestamp),
+    /// The mail server could not be used: it is put off with all others, by [`Store::defer_due_mails`].
+    Due(MailId, Timestamp),
 }
 
 impl Mark {
@@ -48,6 +50,11 @@ impl Mark {
             .bind(error)
             .bind(millis(*next_attempt))
             .bind(id),
+            Mark::Due(id, now) => {
+                sqlx::query("UPDATE outbox SET state = 'waiting', next_attempt = ? WHERE id = ?")
+                    .bind(millis(*now))
+                    .bind(id)
+            }
         };
         query.execute(connection).await?;
         Ok(())
@@ -57,11 +64,20 @@ impl Mark {
 impl Store {
     /// The numbers of the first mails that are due, in the order in which they were put in; those that were tried without
     /// success come after all others, so that one that a server stumbles over does not hold up the rest.
-    pub(crate) async fn due_mails(&self, now: Timestamp, limit: u32) -> Result<Vec<MailId>> {
+    ///
+    /// No mail is put off beyond `longest`: one that is was put off by a clock that has been set back since, and is due.
+    pub(crate) async fn due_mails(
+        &self,
+        now: Timestamp,
+        longest: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<MailId>> {
         Ok(sqlx::query_scalar(
-            "SELECT id FROM outbox WHERE state = 'waiting' AND next_attempt <= ? ORDER BY attempts, id LIMIT ?",
+            "SELECT id FROM outbox WHERE state = 'waiting' AND (next_attempt <= ? OR next_attempt > ?)
+             ORDER BY attempts, id LIMIT ?",
         )
         .bind(millis(now))
+        .bind(millis(longest))
         .bind(limit)
         .fetch_all(&self.read)
         .await?)
@@ -99,14 +115,17 @@ impl Store {
             .map_err(|source| StoreError::File { path, source })
     }
 
-    /// The mail server cannot be used: everything that is due waits until then.
+    /// The mail server cannot be used: everything that is due waits until then, and everything that a clock which has been set
+    /// back since put off for longer. Counts as an attempt for all of it.
     pub(crate) async fn defer_due_mails(&self, error: &str, until: Timestamp) -> Result<()> {
         sqlx::query(
-            "UPDATE outbox SET last_error = ?, next_attempt = ? WHERE state = 'waiting' AND next_attempt <= ?",
+            "UPDATE outbox SET attempts = attempts + 1, last_error = ?, next_attempt = ?
+             WHERE state = 'waiting' AND (next_attempt <= ? OR next_attempt > ?)",
         )
         .bind(error)
         .bind(millis(until))
         .bind(millis(Timestamp::now()))
+        .bind(millis(until))
         .execute(&self.write)
         .await?;
         Ok(())
@@ -132,13 +151,14 @@ impl Store {
         Ok(done.rows_affected())
     }
 
-    /// Gives up mails written before this time that still wait; returns how many.
-    pub(crate) async fn give_up_older(&self, than: Timestamp) -> Result<u64> {
+    /// Gives up mails written before this time that still wait though they were tried so often; returns how many.
+    pub(crate) async fn give_up_older(&self, than: Timestamp, tried: u32) -> Result<u64> {
         let done = sqlx::query(
             "UPDATE outbox SET state = 'failed', last_error = 'given up: ' || coalesce(last_error, 'never tried')
-             WHERE state = 'waiting' AND created < ?",
+             WHERE state = 'waiting' AND created < ? AND attempts >= ?",
         )
         .bind(millis(than))
+        .bind(tried)
         .execute(&self.write)
         .await?;
         Ok(done.rows_affected())
