@@ -45,6 +45,10 @@ const MAY: &[(&str, &[&str])] = &[
             "obnova-testkit",
         ],
     ),
+    (
+        "obnova-bench",
+        &["obnova-demo", "obnova-engine", "obnova-testkit"],
+    ),
     ("xtask", &[]),
 ];
 

@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: what things cost, as ratios within one run.
 
+use std::process::Command;
+
 use anyhow::Result;
 use clap::{Args, Subcommand};
 
@@ -13,28 +15,35 @@ pub(crate) struct Options {
 
 #[derive(Subcommand)]
 enum What {
-    /// Protecting and returning a PostgreSQL database by every rung, beside pg_dump and pg_restore. Needs root, for XFS and btrfs.
+    /// Protecting and returning a PostgreSQL database by every rung, beside pg_dump and pg_restore; and how long people wait for an
+    /// update, beside stop, migration and start by hand. Needs root, for XFS and btrfs.
+    // --help is passed on: the program itself knows its options.
+    #[command(disable_help_flag = true)]
     Database {
-        /// How large the database is, such as 5G.
-        #[arg(long, default_value = "512M")]
-        size: String,
-        /// Print the result as JSON.
+        /// Measure the release build, as it is shipped.
         #[arg(long)]
-        json: bool,
+        release: bool,
+        /// Passed on: --size 5G, --repetitions N, --places xfs,btrfs,here, --no-blackout, --no-rungs, --json.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
     },
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let What::Database { size, json } = &options.what;
+    let What::Database { release, arguments } = &options.what;
     tools::ensure_postgres()?;
     tools::ensure_file_systems()?;
-    let mut bench = run::cargo(["run", "--quiet", "--package", "obnova-engine"]);
-    bench.args(["--example", "database-bench", "--", "--size", size]);
-    if *json {
-        bench.arg("--json");
+    let packages = ["-p", "obnova", "-p", "obnova-crm", "-p", "obnova-bench"];
+    let mut build = run::cargo(["build", "--bins"]);
+    build.args(packages);
+    if *release {
+        build.arg("--release");
     }
+    run::run(&mut build)?;
+    let profile = if *release { "release" } else { "debug" };
+    let program = run::target_directory()?.join(profile).join("obnova-bench");
     // Its result is on stdout, unlike that of `run::run`.
-    let status = bench.status()?;
+    let status = Command::new(program).args(arguments).status()?;
     anyhow::ensure!(status.success(), "the bench ended with {status}");
     Ok(())
 }
