@@ -55,12 +55,20 @@ impl Proxy {
     /// # Errors
     /// No port is free.
     pub fn before(server: SocketAddr) -> Result<Proxy> {
+        Proxy::between((Ipv4Addr::LOCALHOST, 0).into(), server)
+    }
+
+    /// The same at this address.
+    ///
+    /// # Errors
+    /// The address is in use.
+    pub fn between(address: SocketAddr, server: SocketAddr) -> Result<Proxy> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let listener = {
             let _inside = runtime.enter();
-            listen((Ipv4Addr::LOCALHOST, 0).into())?
+            listen(address)?
         };
         let address = listener.local_addr()?;
         let (trouble, told) = watch::channel(Trouble::None);

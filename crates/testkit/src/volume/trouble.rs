@@ -24,11 +24,7 @@ impl Volume {
         if self.kind() == Kind::Btrfs {
             bail!("the power of a btrfs volume cannot be cut");
         }
-        // Without `-f`: the log in memory is thrown away, not written.
-        run(Command::new("xfs_io")
-            .args(["-x", "-c", "shutdown"])
-            .arg(self.path()))
-        .context("the Debian package `xfsprogs` is needed")
+        cut_power(&self.path())
     }
 
     /// Gives it power again: mounts it anew, when all who worked with it are gone, which its file system's own recovery precedes.
@@ -66,17 +62,7 @@ impl Volume {
         if self.kind() != Kind::Ext4 {
             bail!("only an ext4 volume can become read-only by itself");
         }
-        let path = self.path();
-        let output = Command::new("findmnt")
-            .args(["-n", "-o", "SOURCE"])
-            .arg(&path)
-            .output()?;
-        let device = String::from_utf8(output.stdout)?;
-        let device = device.trim().trim_start_matches("/dev/");
-        let switch = Path::new("/sys/fs/ext4")
-            .join(device)
-            .join("trigger_fs_error");
-        std::fs::write(&switch, "1").with_context(|| switch.display().to_string())
+        read_only(&self.path())
     }
 
     /// Takes all room, to the last block.
@@ -86,6 +72,37 @@ impl Volume {
     pub fn fill(&self) -> Result<Ballast> {
         Ballast::load(&self.path())
     }
+}
+
+/// Cuts the power of the ext4 or XFS file system that is mounted here; see [`Volume::cut_power`].
+///
+/// # Errors
+/// `xfs_io` is missing, or it is another kind of file system.
+pub fn cut_power(mounted: &Path) -> Result<()> {
+    // Without `-f`: the log in memory is thrown away, not written.
+    run(Command::new("xfs_io")
+        .args(["-x", "-c", "shutdown"])
+        .arg(mounted))
+    .context("the Debian package `xfsprogs` is needed")
+}
+
+/// Makes the ext4 file system that is mounted here, with `errors=remount-ro`, read-only; see [`Volume::read_only`].
+///
+/// # Errors
+/// It is another kind of file system.
+pub fn read_only(mounted: &Path) -> Result<()> {
+    let output = Command::new("findmnt")
+        .args(["-n", "-o", "SOURCE", "--mountpoint"])
+        .arg(mounted)
+        .output()?;
+    let device = String::from_utf8(output.stdout)?;
+    // One that is mounted elsewhere too is named with the directory that is seen here.
+    let device = device.trim().trim_start_matches("/dev/");
+    let device = device.split('[').next().unwrap_or_default();
+    let switch = Path::new("/sys/fs/ext4")
+        .join(device)
+        .join("trigger_fs_error");
+    std::fs::write(&switch, "1").with_context(|| switch.display().to_string())
 }
 
 /// All room of a file system, taken. It is given back when dropped.
