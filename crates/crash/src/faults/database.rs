@@ -1,0 +1,198 @@
+//! The database cannot be used for a while: its server is gone, hangs, lets nobody in, or somebody else writes to the file.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use rand::Rng as _;
+use rand::rngs::StdRng;
+use rustix::process::{Pid, Signal, kill_process};
+use sqlx::{AnyConnection, Connection as _};
+
+use crate::app::{App, Kind};
+use crate::fault::Fault;
+use crate::world::{Who, World};
+
+/// In one way.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    /// The server dies and nobody starts it.
+    Gone,
+    /// Its processes stand still.
+    Hangs,
+    /// It lets nobody in who is not in yet.
+    Refuses,
+    /// All its connections are taken.
+    Busy,
+    /// Somebody else writes to the file, for long.
+    Locked,
+}
+
+/// See the module.
+struct BadDatabase {
+    name: &'static str,
+    way: Way,
+    held: Mutex<Held>,
+}
+
+/// What must be given back.
+#[derive(Default)]
+struct Held {
+    stopped: Vec<Pid>,
+    rules: Option<(PathBuf, Vec<u8>)>,
+    connections: Vec<AnyConnection>,
+}
+
+/// One for each way.
+pub fn all() -> impl Iterator<Item = Box<dyn Fault>> {
+    const ALL: [(&str, Way); 5] = [
+        ("database-gone", Way::Gone),
+        ("database-hangs", Way::Hangs),
+        ("database-refuses", Way::Refuses),
+        ("database-busy", Way::Busy),
+        ("database-locked", Way::Locked),
+    ];
+    ALL.into_iter().map(|(name, way)| {
+        Box::new(BadDatabase {
+            name,
+            way,
+            held: Mutex::default(),
+        }) as Box<dyn Fault>
+    })
+}
+
+impl Fault for BadDatabase {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn suits(&self, app: &App) -> bool {
+        let is_file = app.kind == Kind::CrmSqlite;
+        is_file == (self.way == Way::Locked)
+    }
+
+    fn strike(&self, world: &mut World, _random: &mut StdRng) -> Result<()> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.way {
+            Way::Gone => {
+                world.supervisor.stop(Who::Database);
+                world.kill(&[Who::Database])?;
+            }
+            Way::Hangs => held.stopped = hang(world),
+            Way::Refuses => held.rules = refuse(world)?,
+            Way::Busy => held.connections = occupy(world),
+            Way::Locked => held.connections = lock(world)?,
+        }
+        Ok(())
+    }
+
+    fn lasts(&self, random: &mut StdRng) -> Duration {
+        Duration::from_millis(random.random_range(300..6000))
+    }
+
+    fn heal(&self, world: &mut World) -> Result<()> {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.way == Way::Gone {
+            world.supervisor.start(Who::Database);
+        }
+        for pid in held.stopped.drain(..) {
+            // It may have been killed meanwhile.
+            let _ = kill_process(pid, Signal::CONT);
+        }
+        if let Some((file, before)) = held.rules.take() {
+            // The data may have been replaced by a copy, which has the rules that were copied.
+            if file.is_file() {
+                std::fs::write(&file, before)?;
+            }
+            reload(world);
+        }
+        for connection in held.connections.drain(..) {
+            // The server may have ended it.
+            let _ = world.block_on(connection.close());
+        }
+        Ok(())
+    }
+
+    fn excuses_silence(&self) -> bool {
+        true
+    }
+}
+
+/// Stops the server and all its processes.
+fn hang(world: &World) -> Vec<Pid> {
+    let Some(server) = world.pid(Who::Database) else {
+        return Vec::new();
+    };
+    // The first one first: it must not start others meanwhile.
+    let mut all = vec![server];
+    all.extend(children(server));
+    let stopped = all.into_iter().filter_map(Pid::from_raw);
+    stopped
+        .filter(|pid| kill_process(*pid, Signal::STOP).is_ok())
+        .collect()
+}
+
+fn children(of: i32) -> Vec<i32> {
+    let path = format!("/proc/{of}/task/{of}/children");
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.split_whitespace()
+        .filter_map(|pid| pid.parse().ok())
+        .collect()
+}
+
+/// Puts a rule before all others that lets the application's role in nowhere.
+fn refuse(world: &World) -> Result<Option<(PathBuf, Vec<u8>)>> {
+    let Some(file) = world.app.access_rules(&world.folder) else {
+        return Ok(None);
+    };
+    let before = std::fs::read(&file)?;
+    let mut rules = b"host all all all reject\n".to_vec();
+    rules.extend_from_slice(&before);
+    std::fs::write(&file, rules)?;
+    reload(world);
+    Ok(Some((file, before)))
+}
+
+fn reload(world: &World) {
+    if let Some(pid) = world.pid(Who::Database).and_then(Pid::from_raw) {
+        // It may be ending.
+        let _ = kill_process(pid, Signal::HUP);
+    }
+}
+
+/// Takes all connections that an application can have.
+fn occupy(world: &World) -> Vec<AnyConnection> {
+    sqlx::any::install_default_drivers();
+    let url = world.app.import_url(&world.folder, &world.ports);
+    let mut taken = Vec::new();
+    world.block_on(async {
+        while let Ok(Ok(connection)) = tokio::time::timeout(
+            Duration::from_secs(2),
+            AnyConnection::connect(&url),
+        )
+        .await
+        {
+            taken.push(connection);
+        }
+    });
+    taken
+}
+
+/// Begins a transaction that writes.
+fn lock(world: &World) -> Result<Vec<AnyConnection>> {
+    sqlx::any::install_default_drivers();
+    let url = world.app.import_url(&world.folder, &world.ports);
+    if !Path::new(url.trim_start_matches("sqlite://")).is_file() {
+        // It is being returned at this very moment.
+        return Ok(Vec::new());
+    }
+    world.block_on(async {
+        let mut connection = AnyConnection::connect(&url)
+            .await
+            .context("the database")?;
+        // Somebody else may have it; then it is locked as well.
+        let _ = sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await;
+        Ok(vec![connection])
+    })
+}

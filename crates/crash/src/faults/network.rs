@@ -1,0 +1,94 @@
+//! The line to the vendor's repository is bad.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use obnova_testkit::proxy::{Proxy, Trouble};
+use rand::Rng as _;
+use rand::rngs::StdRng;
+
+use crate::fault::Fault;
+use crate::world::World;
+
+/// In one way.
+struct BadLine {
+    name: &'static str,
+    make: fn(&mut StdRng) -> Trouble,
+    line: Mutex<Option<Proxy>>,
+}
+
+/// One for each way.
+pub fn all() -> impl Iterator<Item = Box<dyn Fault>> {
+    const ALL: [(&str, fn(&mut StdRng) -> Trouble); 6] = [
+        ("network-dead", |_| Trouble::Dead),
+        ("network-cut", |random| Trouble::Cut(some(random))),
+        ("network-reset", |random| Trouble::Reset(some(random))),
+        ("network-trickle", |random| {
+            Trouble::Trickle(random.random_range(100..20_000))
+        }),
+        ("network-silent", |_| Trouble::Silent),
+        ("network-wrong-bytes", |random| {
+            Trouble::Wrong(1 + some(random))
+        }),
+    ];
+    ALL.into_iter().map(|(name, make)| {
+        Box::new(BadLine {
+            name,
+            make,
+            line: Mutex::default(),
+        }) as Box<dyn Fault>
+    })
+}
+
+/// So many bytes: any order of magnitude is as likely.
+fn some(random: &mut StdRng) -> u64 {
+    1 << random.random_range(0..20)
+}
+
+impl BadLine {
+    fn set(&self, trouble: Trouble) -> Result<()> {
+        let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        line.as_ref()
+            .context("there is no line yet")?
+            .trouble(trouble);
+        Ok(())
+    }
+}
+
+impl Fault for BadLine {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn prepare(&self, world: &mut World) -> Result<()> {
+        let line = before(&mut world.ports.repository.1)?;
+        *self.line.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
+        Ok(())
+    }
+
+    fn strike(&self, _world: &mut World, random: &mut StdRng) -> Result<()> {
+        self.set((self.make)(random))
+    }
+
+    fn lasts(&self, random: &mut StdRng) -> Duration {
+        Duration::from_millis(random.random_range(100..6000))
+    }
+
+    fn heal(&self, _world: &mut World) -> Result<()> {
+        self.set(Trouble::None)
+    }
+}
+
+/// Puts a line before the server that listens on this port, which is told to listen on another one. Lines can stand one behind
+/// the other.
+///
+/// # Errors
+/// The port is in use already.
+pub(super) fn before(server: &mut u16) -> Result<Proxy> {
+    let local = |port: u16| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    let seen = *server;
+    *server += 10_000;
+    Proxy::between(local(seen), local(*server))
+}
