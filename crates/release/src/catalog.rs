@@ -10,6 +10,7 @@ use crate::description::{Channel, Description};
 use crate::digest::Digest;
 use crate::download::{self, Destination};
 use crate::error::Error;
+use crate::proof::Proof;
 use crate::route::{self, Stage};
 use crate::store::Store;
 use crate::tree::Tree;
@@ -38,6 +39,7 @@ pub(crate) struct Facts {
     /// From the signed metadata: known before the tree itself is.
     pub(crate) tree_bytes: u64,
     pub(crate) packed_bytes: u64,
+    pub(crate) proof: Option<Proof>,
     pub(crate) desktops: BTreeMap<String, DesktopTree>,
     pub(crate) store: Store,
     pub(crate) tree: OnceLock<Tree>,
@@ -203,6 +205,19 @@ impl VerifiedRelease {
     /// Bytes of all its files on the disk.
     pub fn tree_bytes(&self) -> u64 {
         self.facts.tree_bytes
+    }
+
+    /// What the vendor has proven of the way to it and back; `None` when nothing.
+    pub fn proof(&self) -> Option<&Proof> {
+        // Signed with the description, but made before: a proof of other content is none.
+        let proof = self.facts.proof.as_ref()?;
+        let tried = (proof.description, proof.files);
+        let is_this = tried
+            == (
+                self.facts.description_target.sha256,
+                self.facts.tree_target.sha256,
+            );
+        is_this.then_some(proof)
     }
 
     /// Whether the signed metadata was still valid when this was made; [`crate::Client::download`] refuses otherwise.

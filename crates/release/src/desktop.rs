@@ -134,6 +134,7 @@ impl VerifiedRelease {
                 tree_target: tree.target.clone(),
                 tree_bytes: tree.bytes,
                 packed_bytes: tree.packed_bytes,
+                proof: None,
                 desktops: Default::default(),
                 store: self.facts.store.clone(),
                 tree: OnceLock::new(),

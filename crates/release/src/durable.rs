@@ -250,6 +250,15 @@ pub fn copy_unsynced(from: &Path, to: &Path, mode: u32) -> io::Result<()> {
     .map_err(|error| at(to, error))
 }
 
+/// Gives the file `from` the second name `to`, or makes a copy where that cannot be: for files that nobody changes; not synced.
+pub fn link_or_copy_unsynced(from: &Path, to: &Path) -> io::Result<()> {
+    let linked = act(Kind::Link, to, || fs::hard_link(from, to));
+    match linked {
+        Ok(()) => Ok(()),
+        Err(_) => copy_unsynced(from, to, 0o644),
+    }
+}
+
 /// Removes what interrupted [`write`]s have left in a directory that nobody else writes to now.
 pub fn remove_temporaries(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory).map_err(|error| at(directory, error))? {

@@ -23,6 +23,7 @@ mod resign;
 mod revoke;
 mod rotate;
 mod state;
+mod trial_repository;
 
 pub use build::{BuildOptions, Built, build, build_with_desktops};
 pub use init::{InitOptions, Initialised, init};
@@ -32,6 +33,7 @@ pub use publish_release::{Published, publish};
 pub use resign::{Resigned, resign};
 pub use revoke::{Revoked, revoke};
 pub use rotate::{RotateOptions, Rotated, rotate};
+pub use trial_repository::trial_repository;
 
 /// The repository, the keys that are at hand, and the time.
 #[derive(Debug, Clone)]

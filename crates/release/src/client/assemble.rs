@@ -13,6 +13,7 @@ use crate::catalog::{Catalog, DesktopTree, Facts, Target, VerifiedRelease};
 use crate::description::{self, Channel, Description};
 use crate::download::MissingMemo;
 use crate::error::Error;
+use crate::proof::Proof;
 use crate::store::Store;
 use crate::transport::Transport;
 use crate::tree;
@@ -27,6 +28,9 @@ pub(crate) struct Custom {
     pub(crate) bytes: u64,
     /// Bytes of all different compressed files.
     pub(crate) packed_bytes: u64,
+    /// Of its updates, with its description.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) proof: Option<Proof>,
 }
 
 /// A listed release whose description is still to be read.
@@ -207,6 +211,7 @@ pub(crate) fn assemble(
                     tree_target: release.tree.clone(),
                     tree_bytes: release.custom.bytes,
                     packed_bytes: release.custom.packed_bytes,
+                    proof: release.custom.proof.clone(),
                     description_target: release.description.clone(),
                     desktops: release.desktops.clone(),
                     store: store.clone(),

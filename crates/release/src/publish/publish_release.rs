@@ -17,6 +17,7 @@ use crate::description::{self, Channel, Description};
 use crate::digest::Digest;
 use crate::durable;
 use crate::error::Error;
+use crate::proof::Proof;
 use crate::transport::{content_path, target_path};
 use crate::tree::{MAX_PACKED_MANIFEST, Tree};
 
@@ -42,6 +43,7 @@ struct BuiltRelease {
     tree: Tree,
     tree_bytes: Vec<u8>,
     desktops: Vec<BuiltDesktop>,
+    proof: Option<Proof>,
 }
 
 /// The Desktop for one platform as `build` has left it.
@@ -74,6 +76,7 @@ pub fn publish(vendor: &Vendor, built: &Path) -> Result<Published, Error> {
         channel: release.description.channel,
         bytes: release.tree.bytes(),
         packed_bytes: release.tree.packed_bytes(),
+        proof: None,
     };
     refuse_other_product(&targets, &custom.product)?;
     let mut new_bytes = 0;
@@ -88,6 +91,10 @@ pub fn publish(vendor: &Vendor, built: &Path) -> Result<Published, Error> {
             "custom": custom,
         });
     }
+    targets["targets"][&description_path(&version)]["custom"] = json!(Custom {
+        proof: release.proof.clone(),
+        ..custom.clone()
+    });
     for desktop in &release.desktops {
         refuse_other_content(&repository, &desktop.path, &desktop.bytes)?;
         targets["targets"][&desktop.path] = json!({
@@ -156,6 +163,7 @@ fn read(built: &Path) -> Result<BuiltRelease, Error> {
         .collect::<Result<_, Error>>()?;
     Ok(BuiltRelease {
         desktops,
+        proof: Proof::read(built)?,
         description,
         tree: Tree::from_packed(&tree_bytes, "tree.json.zst")?,
         description_bytes,

@@ -12,6 +12,7 @@ mod hostile_metadata;
 mod hostile_releases;
 mod keys;
 mod outside;
+mod proofs;
 mod publishing;
 mod scale;
 mod server;
