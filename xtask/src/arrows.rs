@@ -12,6 +12,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("obnova-text", &[]),
     ("obnova-release", &[]),
     ("obnova-engine", &["obnova-release"]),
+    ("obnova-desktop", &["obnova-release", "obnova-text"]),
     ("obnova-front", &["obnova-engine", "obnova-text"]),
     ("obnova-center", &["obnova-engine", "obnova-text"]),
     (

@@ -106,7 +106,8 @@ areas!(
     "rehearsal",
     "mails",
     "front",
-    "cli"
+    "cli",
+    "desktop"
 );
 
 /// The texts of one language.

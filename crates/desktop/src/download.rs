@@ -1,0 +1,51 @@
+//! Bringing a version here, beside those that are: only what is in none of them, going on where an earlier run ended.
+
+use std::sync::atomic::Ordering;
+
+use crate::check::Wanted;
+use crate::desktop::Desktop;
+use crate::error::{Code, Error};
+use crate::platform;
+use crate::sweep;
+
+impl Desktop {
+    /// Downloads and unpacks a version, every file verified while it comes, and its directory put in its place when it is whole.
+    /// `progress` gets the bytes downloaded and to be downloaded. May be repeated, also by another process.
+    ///
+    /// # Errors
+    /// The network, the server's files or this disk failed, or it was cancelled; what is here of it is kept.
+    pub fn download(
+        &self,
+        wanted: &Wanted,
+        progress: &mut dyn FnMut(u64, u64),
+    ) -> Result<(), Error> {
+        self.cancelled.store(false, Ordering::Relaxed);
+        self.room_for(wanted)?;
+        if sweep::is_in_use(&self.layout, &wanted.version) {
+            // It is here, and stays as it is while somebody works with it.
+            return Err(Error::new(Code::Busy).arg("version", &wanted.version));
+        }
+        let network = self.network()?;
+        let destination = self.layout.destination();
+        let downloaded = network.get()?.client.download(
+            &wanted.release,
+            &destination,
+            progress,
+            &self.cancelled,
+        );
+        downloaded.map_err(|error| self.place(error).arg("version", &wanted.version))
+    }
+
+    /// A tenth more than is needed has to be free: others write to the disk as well.
+    fn room_for(&self, wanted: &Wanted) -> Result<(), Error> {
+        let needed = (wanted.tree_bytes + wanted.download_bytes) * 11 / 10;
+        match platform::free_bytes(self.layout.root()) {
+            Some(free) if free < needed && !self.layout.version(&wanted.version).exists() => {
+                let path = self.layout.root().display().to_string();
+                let full = Error::new(Code::DiskFull).arg("path", path);
+                Err(full.detail(format!("{needed} bytes are needed, {free} are free")))
+            }
+            _ => Ok(()),
+        }
+    }
+}

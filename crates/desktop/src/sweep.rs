@@ -1,0 +1,66 @@
+//! Removing versions that are not needed any more. Only ever tidy: what is in use, or cannot be removed now, stays.
+
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::path::Path;
+
+use obnova_release::durable::{self, Lock};
+use semver::Version;
+
+use crate::layout::Layout;
+use crate::pointer::Pointer;
+
+/// Removes every version but the current one, the one before it, and the one that is being downloaded.
+pub(crate) fn versions(layout: &Layout, pointer: &Pointer) {
+    let versions = layout.versions();
+    // Whoever downloads puts a version together there; it is tidied up the next time.
+    let Ok(_lock) = Lock::try_take(&versions.join(".lock")) else {
+        return;
+    };
+    let kept = [&pointer.current, &pointer.previous];
+    let mut kept: BTreeSet<&Version> = kept.into_iter().flatten().map(|it| &it.version).collect();
+    kept.extend(pointer.wanted.iter().map(|wanted| &wanted.version));
+    let Ok(entries) = std::fs::read_dir(&versions) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let Ok(version) = name.strip_suffix(".json").unwrap_or(name).parse() else {
+            continue;
+        };
+        if kept.contains(&version) || is_in_use(layout, &version) {
+            continue;
+        }
+        let path = entry.path();
+        let removed = match path.is_dir() {
+            true => durable::remove_dir_all(&path),
+            false => durable::remove_file(&path),
+        };
+        if let Err(error) = removed {
+            tracing::warn!(%error, "an old version could not be removed yet");
+        }
+        let _ = durable::remove_file(&layout.running(&version));
+    }
+}
+
+/// Whether a program of this version runs that the launcher has started.
+pub(crate) fn is_in_use(layout: &Layout, version: &Version) -> bool {
+    match File::open(layout.running(version)) {
+        Ok(file) => matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)),
+        Err(_) => false,
+    }
+}
+
+/// Says that this version is in use, for as long as the file is open here or in a program that got it.
+pub(crate) fn use_of(layout: &Layout, version: &Version) -> std::io::Result<File> {
+    let path = layout.running(version);
+    durable::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+    let file = OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(path)?;
+    file.lock_shared()?;
+    Ok(file)
+}
