@@ -7,8 +7,8 @@
 use std::os::unix::net::UnixStream;
 use std::path::{Component, Path};
 
+use nix::sys::socket::{getsockopt, sockopt};
 use nix::unistd::User;
-use rustix::net::sockopt::socket_peercred;
 use rustix::process::geteuid;
 
 use crate::api::{Answer, Phase, Problem, Request, State};
@@ -25,7 +25,7 @@ const COMMAND_LINE: &str = "cli:";
 pub(crate) struct Peer {
     /// Its user.
     pub(crate) uid: u32,
-    /// Its number, for the log.
+    /// Its number, for the log; 0 when it is in another container.
     pub(crate) pid: i32,
     /// What it is.
     pub(crate) role: Role,
@@ -50,12 +50,11 @@ impl Peer {
     /// # Errors
     /// The kernel does not say.
     pub(crate) fn of(stream: &UnixStream, access: &Access) -> std::io::Result<Peer> {
-        let said = socket_peercred(stream)?;
-        let uid = said.uid.as_raw();
+        let said = getsockopt(stream, sockopt::PeerCredentials)?;
         Ok(Peer {
-            uid,
-            pid: said.pid.as_raw_nonzero().get(),
-            role: Role::of(uid, access),
+            uid: said.uid(),
+            pid: said.pid(),
+            role: Role::of(said.uid(), access),
         })
     }
 

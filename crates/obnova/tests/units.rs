@@ -242,6 +242,25 @@ impl Machine {
             "--init-groups",
         ];
         self.as_user(&centre, &status)?.expect(0)?;
+        // Each may ask for what it is there for.
+        let front = [
+            "setpriv",
+            "--reuid=obnova-front",
+            "--regid=obnova-front",
+            "--init-groups",
+        ];
+        for (who, words) in [
+            (&centre, "recover"),
+            (&centre, "doctor"),
+            (&front, "history"),
+        ] {
+            let refused = self.as_user(who, &[words])?;
+            ensure!(
+                String::from_utf8_lossy(&refused.output.stderr).contains("[access]"),
+                "{} may ask for {words}: {refused:?}",
+                who[1]
+            );
+        }
         let crm = ["setpriv", "--reuid=crm", "--regid=crm", "--init-groups"];
         let refused = self.as_user(&crm, &status)?;
         ensure!(
@@ -423,6 +442,7 @@ impl Drop for Machine {
     }
 }
 
+#[derive(Debug)]
 struct Done {
     words: String,
     output: Output,
