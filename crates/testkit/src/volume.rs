@@ -52,6 +52,7 @@ impl Kind {
 #[derive(Debug)]
 pub struct Volume {
     directory: tempfile::TempDir,
+    at: PathBuf,
     watcher: Child,
     kind: Kind,
 }
@@ -60,7 +61,7 @@ pub struct Volume {
 /// keeps it until they end.
 const WATCH: &str = r#"
 read -r end
-umount --lazy "$1/mounted"
+umount --lazy "$2"
 rm -rf "$1"
 "#;
 
@@ -71,9 +72,23 @@ impl Volume {
     /// The file system's programs are not installed, or it cannot be mounted.
     pub fn new(kind: Kind, bytes: u64) -> Result<Volume> {
         let directory = tempfile::Builder::new().prefix("volume-").tempdir()?;
+        let at = directory.path().join("mounted");
+        std::fs::create_dir(&at)?;
+        Volume::make(kind, bytes, directory, at)
+    }
+
+    /// The same, mounted on a directory that is there.
+    ///
+    /// # Errors
+    /// As [`Volume::new`].
+    pub fn new_at(kind: Kind, bytes: u64, at: &Path) -> Result<Volume> {
+        let directory = tempfile::Builder::new().prefix("volume-").tempdir()?;
+        Volume::make(kind, bytes, directory, at.to_owned())
+    }
+
+    fn make(kind: Kind, bytes: u64, directory: tempfile::TempDir, at: PathBuf) -> Result<Volume> {
         let image = directory.path().join("image");
         std::fs::File::create(&image)?.set_len(bytes)?;
-        std::fs::create_dir(directory.path().join("mounted"))?;
         let make = kind.make();
         run(Command::new(make[0]).args(&make[1..]).arg(&image)).with_context(|| {
             format!(
@@ -83,13 +98,14 @@ impl Volume {
         })?;
         let watcher = Command::new("sh")
             .args(["-c", WATCH, "watcher"])
-            .arg(directory.path())
+            .args([directory.path(), &at])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()?;
         let volume = Volume {
             directory,
+            at,
             watcher,
             kind,
         };
@@ -99,7 +115,7 @@ impl Volume {
 
     /// Where it is mounted.
     pub fn path(&self) -> PathBuf {
-        self.directory.path().join("mounted")
+        self.at.clone()
     }
 
     /// What it is.
