@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use serde::Deserialize;
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
 use url::Url;
 
@@ -25,6 +26,11 @@ use crate::durable;
 const PASSFILE: &str = "passfile";
 /// Who may get into the standby: whoever gets at its socket's directory.
 const ACCESS: &str = "pg_hba.conf";
+/// In a protected directory: the standby runs, and whoever freezes it relies on that.
+const PROMISE: &str = "prepared";
+/// How long its connection to the server may be missing when it has to catch up, and how long nothing may come of it.
+const LOST_PATIENCE: Duration = Duration::from_secs(3);
+const STILL_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a clean end of the standby may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(10);
@@ -34,8 +40,16 @@ const LOOK: Duration = Duration::from_millis(500);
 /// Writes something that leaves no trace, so that all that was acknowledged before is in the log on the disk.
 const MARK: &str = "SELECT lo_unlink(lo_create(0))";
 const WRITTEN: &str = "SELECT to_json(pg_current_wal_flush_lsn()::text)::text WHERE $1 <> ''";
-const REPLAYED: &str =
-    "SELECT to_json(coalesce(pg_last_wal_replay_lsn() >= $1::pg_lsn, false))::text";
+const REPLAYED: &str = "SELECT jsonb_build_object(\
+    'there', coalesce(pg_last_wal_replay_lsn() >= $1::pg_lsn, false), 'at', coalesce(pg_last_wal_replay_lsn()::text, ''), \
+    'connected', EXISTS (SELECT FROM pg_stat_wal_receiver WHERE pid IS NOT NULL))::text";
+
+#[derive(Deserialize)]
+struct Replayed {
+    there: bool,
+    at: String,
+    connected: bool,
+}
 
 /// How to get in for replicating.
 pub(super) struct Replication {
@@ -231,6 +245,8 @@ fn arguments(place: &Place, url: &Url) -> Vec<String> {
         "listen_addresses=".to_owned(),
         "external_pid_file=".to_owned(),
         "primary_slot_name=".to_owned(),
+        // Should it lose the server, it is back soon.
+        "wal_retrieve_retry_interval=500ms".to_owned(),
         "restore_command=".to_owned(),
         "hot_standby=on".to_owned(),
         "logging_collector=off".to_owned(),
@@ -268,17 +284,70 @@ pub(super) fn freeze(
         .username(user)
         .database(maintenance)
         .ssl_mode(PgSslMode::Disable);
-    let mut standby = Server::connect(options)?;
-    while !standby.ask::<bool>(REPLAYED, &written)?.unwrap_or(false) {
-        if !go_on() {
-            return Err(Failure::Interrupted);
-        }
-        std::thread::sleep(POLL);
-    }
-    drop(standby);
+    catch_up(&mut Server::connect(options)?, &written, place, go_on)?;
     cluster::signal(&postmaster, Stop::Clean)?;
     postmaster.wait_for_end(PATIENCE)?;
     be_like_the_original(cluster, place)
+}
+
+/// Waits until the standby has this of the log, for as long as it comes nearer to it.
+fn catch_up(
+    standby: &mut Server,
+    written: &str,
+    place: &Place,
+    go_on: &dyn Fn() -> bool,
+) -> Result<(), Failure> {
+    let (mut moved, mut connected, mut at) = (Instant::now(), Instant::now(), String::new());
+    loop {
+        let replayed: Replayed = standby
+            .ask(REPLAYED, written)?
+            .ok_or_else(|| gone(place))?;
+        if replayed.there {
+            return Ok(());
+        }
+        if replayed.at != at {
+            (moved, at) = (Instant::now(), replayed.at);
+        }
+        if replayed.connected {
+            connected = Instant::now();
+        }
+        let why = match (connected.elapsed() > LOST_PATIENCE, moved.elapsed() > STILL_PATIENCE) {
+            (true, _) => "has lost the server",
+            (_, true) => "stands still",
+            _ if !go_on() => return Err(Failure::Interrupted),
+            _ => {
+                std::thread::sleep(POLL);
+                continue;
+            }
+        };
+        let said = programs::tail(&place.log());
+        return Err(Failure::Unsuitable(format!(
+            "the standby {why} at {at}, and {written} is needed: {said}"
+        )));
+    }
+}
+
+/// Says that the standby in this protected directory, if there is one, was prepared before requests were held.
+pub(super) fn promise(protected: &Path) -> Result<(), Failure> {
+    if !Place::read(protected)?.is_some_and(|place| place.is_prepared()) {
+        return Ok(());
+    }
+    let path = protected.join(PROMISE);
+    durable::write(&path, b"", 0o600).map_err(|error| Failure::disk(&path, error))
+}
+
+/// Whether that was said; from now on it is not.
+pub(super) fn take_promise(protected: &Path) -> Result<bool, Failure> {
+    let path = protected.join(PROMISE);
+    let was = path.exists();
+    durable::remove_file(&path).map_err(|error| Failure::disk(&path, error))?;
+    Ok(was)
+}
+
+/// The standby has ended although it was to run.
+pub(super) fn gone(place: &Place) -> Failure {
+    let said = programs::tail(&place.log());
+    Failure::Unsuitable(format!("the standby that was prepared has ended: {said}"))
 }
 
 /// From now on it is started as the server that it was made of.
@@ -294,9 +363,11 @@ fn be_like_the_original(cluster: &Cluster, place: &Place) -> Result<(), Failure>
             durable::copy_file(&from, &to, &|| true).map_err(disk)?;
         }
     }
+    // The server itself has synced what it needs to be started again, as ever when it ends. All that others have written in the
+    // same file system, its original above all, need not be waited for.
     durable::remove_file(&copy.join("standby.signal"))
         .and_then(|()| durable::remove_file(&place.directory.join(PASSFILE)))
-        .and_then(|()| durable::sync_file_system(&copy))
+        .and_then(|()| durable::sync_dir(&copy))
         .map_err(disk)
 }
 

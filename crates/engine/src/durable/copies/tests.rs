@@ -107,3 +107,30 @@ fn whatever_was_done_to_a_tree_it_becomes_its_copy_again() {
         fs::write(tree.join("app.db"), was).unwrap();
     }
 }
+
+/// Without syncing what others have written in the same file system, which would take as long as there is much of that.
+#[test]
+fn what_was_cloned_on_xfs_outlives_a_power_cut() {
+    let volume = obnova_testkit::volume::Volume::new(obnova_testkit::volume::Kind::Xfs, 512 << 20)
+        .expect("root and xfsprogs");
+    let (from, to) = (volume.path().join("from"), volume.path().join("to"));
+    fs::create_dir_all(from.join("inside/deep")).unwrap();
+    for number in 0..200_u32 {
+        let content = vec![number.to_le_bytes()[0]; 20_000];
+        fs::write(from.join(format!("inside/{number}")), content).unwrap();
+    }
+    fs::write(from.join("inside/deep/empty"), "").unwrap();
+    fs::set_permissions(from.join("inside/7"), fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("nowhere", from.join("inside/dangling")).unwrap();
+    // What is cloned need not be on the disk yet, and others may write meanwhile.
+    fs::write(volume.path().join("other"), vec![1; 8 << 20]).unwrap();
+    copy_tree(&from, &to, &|_| false, &|| true, &mut |_| ()).unwrap();
+    let print = || obnova_testkit::fingerprint::Fingerprint::of_tree(&to).unwrap();
+    let before = print();
+    volume.cut_power().unwrap();
+    volume.restore_power().unwrap();
+    before.expect_same(&print()).unwrap();
+    let other = fs::metadata(volume.path().join("other"));
+    let written = other.map(|it| it.blocks() * 512).unwrap_or(0);
+    assert!(written < 8 << 20, "all of the file system was synced");
+}
