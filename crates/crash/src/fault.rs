@@ -6,8 +6,10 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use obnova_testkit::volume::Kind;
 use rand::rngs::StdRng;
 
+use crate::app::App;
 use crate::world::World;
 
 /// A way in which the world fails an installation.
@@ -15,13 +17,18 @@ pub trait Fault: Send + Sync {
     /// Its name on the command line and in tables, such as `kill-engine`.
     fn name(&self) -> &'static str;
 
+    /// Whether an application can suffer it.
+    fn suits(&self, _app: &App) -> bool {
+        true
+    }
+
     /// What must be so before the installation is laid down.
     fn needs(&self) -> Needs {
         Needs::default()
     }
 
     /// Before any process is started and after the installation lies in its place: moves ports behind proxies
-    /// ([`World::ports`]), sets the environment of the roles ([`World::env`]), starts what stands between.
+    /// ([`World::ports`]), sets the environment of the roles ([`World::set_env`]), starts what stands between.
     ///
     /// # Errors
     /// Something that this machine lacks, with what to install.
@@ -35,7 +42,8 @@ pub trait Fault: Send + Sync {
     /// It could not be done: the round means nothing then and counts as failed.
     fn strike(&self, world: &mut World, random: &mut StdRng) -> Result<()>;
 
-    /// How long it lasts before it is healed; nothing for what is over at once.
+    /// How long it lasts before it is healed; nothing for what is over at once, [`Duration::MAX`] for what is healed when the update
+    /// has ended by itself.
     fn lasts(&self, _random: &mut StdRng) -> Duration {
         Duration::ZERO
     }
@@ -54,6 +62,16 @@ pub trait Fault: Send + Sync {
         false
     }
 
+    /// Whether a mail may come twice under the same number because of it, as SMTP cannot tell better.
+    fn repeats_mails(&self) -> bool {
+        false
+    }
+
+    /// Whether mails may never come because of it: the mail server said so.
+    fn refuses_mails(&self) -> bool {
+        false
+    }
+
     /// Whether one instant is as good as another for it, so that it is not worth trying at every single act.
     fn is_slow(&self) -> bool {
         false
@@ -64,7 +82,7 @@ pub trait Fault: Send + Sync {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Needs {
     /// A file system of its own, of this kind and size in bytes, that holds the state directory and the database.
-    pub volume: Option<(VolumeKind, u64)>,
+    pub volume: Option<(Kind, u64)>,
 }
 
 impl Needs {
@@ -85,14 +103,4 @@ impl Needs {
             }),
         }
     }
-}
-
-/// A kind of file system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum VolumeKind {
-    /// ext4 that hides no missing sync (`noauto_da_alloc`).
-    Ext4,
-    /// XFS, which clones files.
-    Xfs,
 }

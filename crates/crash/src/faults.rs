@@ -4,12 +4,28 @@ use anyhow::{Context, Result};
 
 use crate::fault::Fault;
 
+mod clock;
+mod database;
+mod disk;
+mod handles;
 mod kills;
+mod network;
+mod power;
+mod read_only;
+mod smtp;
 
 /// All of them.
 pub fn all() -> Vec<Box<dyn Fault>> {
     let mut all: Vec<Box<dyn Fault>> = Vec::new();
     all.extend(kills::all());
+    all.extend(power::all());
+    all.extend(disk::all());
+    all.extend(read_only::all());
+    all.extend(handles::all());
+    all.extend(network::all());
+    all.extend(smtp::all());
+    all.extend(database::all());
+    all.extend(clock::all());
     all
 }
 

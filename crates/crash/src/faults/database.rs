@@ -167,11 +167,8 @@ fn occupy(world: &World) -> Vec<AnyConnection> {
     let url = world.app.import_url(&world.folder, &world.ports);
     let mut taken = Vec::new();
     world.block_on(async {
-        while let Ok(Ok(connection)) = tokio::time::timeout(
-            Duration::from_secs(2),
-            AnyConnection::connect(&url),
-        )
-        .await
+        while let Ok(Ok(connection)) =
+            tokio::time::timeout(Duration::from_secs(2), AnyConnection::connect(&url)).await
         {
             taken.push(connection);
         }
@@ -188,11 +185,11 @@ fn lock(world: &World) -> Result<Vec<AnyConnection>> {
         return Ok(Vec::new());
     }
     world.block_on(async {
-        let mut connection = AnyConnection::connect(&url)
-            .await
-            .context("the database")?;
+        let mut connection = AnyConnection::connect(&url).await.context("the database")?;
         // Somebody else may have it; then it is locked as well.
-        let _ = sqlx::query("BEGIN IMMEDIATE").execute(&mut connection).await;
+        let _ = sqlx::query("BEGIN IMMEDIATE")
+            .execute(&mut connection)
+            .await;
         Ok(vec![connection])
     })
 }

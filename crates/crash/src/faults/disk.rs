@@ -32,6 +32,10 @@ impl Fault for DiskFull {
         }
     }
 
+    fn repeats_mails(&self) -> bool {
+        true
+    }
+
     fn strike(&self, world: &mut World, _random: &mut StdRng) -> Result<()> {
         let mut ballast = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         *ballast = Some(super::power::volume(world)?.fill()?);
@@ -44,10 +48,7 @@ impl Fault for DiskFull {
     }
 
     fn heal(&self, _world: &mut World) -> Result<()> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(())
     }
 }

@@ -41,6 +41,10 @@ impl Fault for NoHandles {
         self.name
     }
 
+    fn repeats_mails(&self) -> bool {
+        true
+    }
+
     fn strike(&self, world: &mut World, random: &mut StdRng) -> Result<()> {
         let Some(pid) = world.pid(self.who).and_then(Pid::from_raw) else {
             return Ok(());

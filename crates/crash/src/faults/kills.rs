@@ -3,6 +3,7 @@
 use anyhow::Result;
 use rand::rngs::StdRng;
 
+use crate::app::{App, Kind};
 use crate::fault::Fault;
 use crate::world::{Who, World};
 
@@ -67,6 +68,14 @@ pub fn all() -> impl Iterator<Item = Box<dyn Fault>> {
 impl Fault for Kill {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn suits(&self, app: &App) -> bool {
+        self.who != [Who::Database] || app.kind == Kind::CrmPostgres
+    }
+
+    fn repeats_mails(&self) -> bool {
+        self.who.contains(&Who::Centre)
     }
 
     fn strike(&self, world: &mut World, _random: &mut StdRng) -> Result<()> {

@@ -42,6 +42,10 @@ impl Fault for PowerLoss {
         }
     }
 
+    fn repeats_mails(&self) -> bool {
+        true
+    }
+
     fn strike(&self, world: &mut World, _random: &mut StdRng) -> Result<()> {
         // First the disk: nobody may see that others have died, and still write.
         volume(world)?.cut_power()?;

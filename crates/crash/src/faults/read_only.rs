@@ -31,6 +31,10 @@ impl Fault for ReadOnly {
         }
     }
 
+    fn repeats_mails(&self) -> bool {
+        true
+    }
+
     fn strike(&self, world: &mut World, _random: &mut StdRng) -> Result<()> {
         super::power::volume(world)?.read_only()
     }

@@ -71,6 +71,14 @@ impl Fault for BadMailServer {
         Ok(())
     }
 
+    fn repeats_mails(&self) -> bool {
+        true
+    }
+
+    fn refuses_mails(&self) -> bool {
+        matches!(self.manner, Manner::Refuses(550))
+    }
+
     fn strike(&self, world: &mut World, random: &mut StdRng) -> Result<()> {
         let sink = world.sink.as_ref().context("no mail server")?;
         match self.manner {

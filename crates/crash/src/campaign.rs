@@ -1,0 +1,358 @@
+//! Many rounds: which, several at a time, and what they add up to.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use rand::rngs::StdRng;
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+
+use crate::app::App;
+use crate::fault::Needs;
+use crate::faults;
+use crate::life::{self, Order};
+use crate::moment::{Moment, When};
+use crate::place;
+use crate::planted::Planted;
+use crate::prepared;
+use crate::round::{Outcome, Reference, Round, Scenario, Strike};
+
+/// A life that takes longer has been forgotten by everybody.
+const LONGEST_LIFE: Duration = Duration::from_secs(600);
+/// Faults in one life at most.
+const MOST_STRIKES: usize = 3;
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The application.
+    pub app: App,
+    /// The updates.
+    pub scenarios: Vec<Scenario>,
+    /// The faults to choose from.
+    pub faults: Vec<String>,
+    /// Where everything random comes from.
+    pub seed: u64,
+    /// Random rounds.
+    pub rounds: u64,
+    /// Every change to the disk besides, or every n-th: 1 is all.
+    pub enumerate: Option<usize>,
+    /// No new round is begun after this.
+    pub until: Option<Instant>,
+    /// Rounds at a time.
+    pub parallel: usize,
+    /// A defect.
+    pub planted: Option<Planted>,
+    /// Where prepared installations and failed rounds go.
+    pub directory: PathBuf,
+}
+
+/// A round and what came of it.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Done {
+    /// The round.
+    pub round: Round,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The folder of a failed round.
+    pub folder: Option<PathBuf>,
+}
+
+/// A prepared application with its undisturbed updates.
+pub struct Ready {
+    prepared: PathBuf,
+    references: BTreeMap<Scenario, Reference>,
+}
+
+impl Ready {
+    /// How many changes to the disk an undisturbed update makes, and how many of them are records of the journal.
+    pub fn changes(&self, scenario: Scenario) -> (usize, usize) {
+        let changes = self.references.get(&scenario).map(|it| &it.changes);
+        let records = changes.map_or(0, |changes| {
+            changes.iter().filter(|change| change.is_record()).count()
+        });
+        (changes.map_or(0, Vec::len), records)
+    }
+
+    /// How long an undisturbed update takes, milliseconds.
+    pub fn took_ms(&self, scenario: Scenario) -> u64 {
+        self.references.get(&scenario).map_or(0, |it| it.took_ms)
+    }
+}
+
+/// Prepares the application and lives every update undisturbed.
+///
+/// # Errors
+/// It cannot be prepared, or an undisturbed update already breaks something.
+pub fn ready(plan: &Plan) -> Result<Ready> {
+    let prepared = plan.directory.join(format!("prepared-{}", plan.app.name()));
+    let out = plan
+        .directory
+        .join(format!("preparing-{}", plan.app.name()));
+    for directory in [&prepared, &out] {
+        std::fs::create_dir_all(directory)?;
+    }
+    if !prepared.join(prepared::UPDATED).is_dir() {
+        prepared::prepare(&prepared::Order {
+            app: plan.app.clone(),
+            directory: prepared.clone(),
+            out,
+        })?;
+        std::fs::remove_dir_all(prepared.join("work")).ok();
+    }
+    let mut references = BTreeMap::new();
+    for scenario in &plan.scenarios {
+        let file = prepared.join(life::reference_name(*scenario));
+        if !file.is_file() {
+            let round = Round {
+                seed: 0,
+                app: plan.app.clone(),
+                scenario: *scenario,
+                strikes: Vec::new(),
+                planted: None,
+            };
+            let folder = plan
+                .directory
+                .join(format!("{}-{}", plan.app.name(), scenario.name()));
+            let outcome = live(&round, &prepared, &folder)?;
+            ensure!(
+                outcome.violations.is_empty(),
+                "an undisturbed update {} breaks this already: {}; see {}",
+                scenario.title(),
+                outcome.violations.join("; "),
+                folder.display()
+            );
+            std::fs::copy(folder.join("out/reference.json"), &file)?;
+            std::fs::remove_dir_all(folder)?;
+        }
+        references.insert(*scenario, serde_json::from_slice(&std::fs::read(&file)?)?);
+    }
+    Ok(Ready {
+        prepared,
+        references,
+    })
+}
+
+/// Every round of the plan.
+///
+/// # Errors
+/// A name is wrong.
+pub fn rounds(plan: &Plan, ready: &Ready) -> Result<Vec<Round>> {
+    let mut rounds = Vec::new();
+    if let Some(step) = plan.enumerate {
+        for scenario in &plan.scenarios {
+            rounds.extend(enumerated(plan, ready, *scenario, step.max(1))?);
+        }
+    }
+    for number in 0..plan.rounds {
+        rounds.push(random(plan, ready, plan.seed.wrapping_add(number))?);
+    }
+    Ok(rounds)
+}
+
+/// One fault before and after every change. A sync changes nothing that a killed process could miss, and stands for itself only
+/// where the power is cut.
+fn enumerated(plan: &Plan, ready: &Ready, scenario: Scenario, step: usize) -> Result<Vec<Round>> {
+    let reference = ready.references.get(&scenario).context("a reference")?;
+    let mut moments = Vec::new();
+    for fault in &plan.faults {
+        let fault = faults::named(fault)?;
+        if fault.is_slow() {
+            continue;
+        }
+        let loses_unsynced = fault.needs().volume.is_some();
+        for (index, change) in reference.changes.iter().enumerate() {
+            if change.kind == "sync" && !loses_unsynced {
+                continue;
+            }
+            for when in [When::Before, When::After] {
+                let number = index as u64 + 1;
+                moments.push((Moment::Change { number, when }, fault.name().to_owned()));
+            }
+        }
+    }
+    // Which of them, if not all: another choice with every seed.
+    let first = usize::try_from(plan.seed % step as u64)?;
+    Ok(moments
+        .into_iter()
+        .skip(first)
+        .step_by(step)
+        .map(|(moment, fault)| Round {
+            seed: plan.seed,
+            app: plan.app.clone(),
+            scenario,
+            strikes: vec![Strike { moment, fault }],
+            planted: plan.planted,
+        })
+        .collect())
+}
+
+fn random(plan: &Plan, ready: &Ready, seed: u64) -> Result<Round> {
+    let mut random = StdRng::seed_from_u64(seed);
+    let scenario = *plan.scenarios.choose(&mut random).context("no update")?;
+    let strikes = match random.random_range(0..10) {
+        0..5 => 1,
+        5..8 => 2,
+        _ => MOST_STRIKES,
+    };
+    let took = ready.took_ms(scenario);
+    let (changes, _) = ready.changes(scenario);
+    loop {
+        let strikes: Vec<Strike> = (0..strikes)
+            .map(|index| {
+                let fault = plan.faults.choose(&mut random).cloned().unwrap_or_default();
+                Strike {
+                    moment: moment(&mut random, index, changes as u64, took),
+                    fault,
+                }
+            })
+            .collect();
+        if fit(&strikes)? {
+            return Ok(Round {
+                seed,
+                app: plan.app.clone(),
+                scenario,
+                strikes,
+                planted: plan.planted,
+            });
+        }
+    }
+}
+
+/// Whether these can be in one life.
+fn fit(strikes: &[Strike]) -> Result<bool> {
+    let mut needs = Needs::default();
+    for strike in strikes {
+        match needs.and(faults::named(&strike.fault)?.needs()) {
+            Ok(both) => needs = both,
+            Err(_) => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+/// The first within the update and a little after it; the others soon after the one before, since recovering is what they disturb.
+fn moment(random: &mut StdRng, index: usize, changes: u64, took_ms: u64) -> Moment {
+    let (changes, took_ms) = match index {
+        0 => (changes, took_ms),
+        _ => (changes / 2, took_ms / 2),
+    };
+    match random.random_bool(0.5) {
+        true => Moment::Change {
+            number: random.random_range(1..=changes.max(1)),
+            when: match random.random_bool(0.5) {
+                true => When::Before,
+                false => When::After,
+            },
+        },
+        false => Moment::Instant {
+            after_ms: random.random_range(0..=took_ms * 11 / 10),
+        },
+    }
+}
+
+/// Lives all of these, several at a time; `told` hears of each as soon as it is over.
+///
+/// # Errors
+/// A life could not be begun.
+pub fn run(
+    plan: &Plan,
+    ready: &Ready,
+    rounds: &[Round],
+    told: &(dyn Fn(usize, &Done) + Sync),
+) -> Result<Vec<Done>> {
+    static FOLDERS: AtomicU64 = AtomicU64::new(0);
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        let work = || -> Result<()> {
+            loop {
+                let index = next.fetch_add(1, Ordering::Relaxed);
+                let is_late = plan.until.is_some_and(|until| Instant::now() > until);
+                let Some(round) = rounds.get(index).filter(|_| !is_late) else {
+                    return Ok(());
+                };
+                let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
+                let folder = plan.directory.join(format!("round-{number}"));
+                let outcome = live(round, &ready.prepared, &folder)?;
+                let has_failed = !outcome.violations.is_empty();
+                if !has_failed {
+                    std::fs::remove_dir_all(&folder)?;
+                }
+                let one = Done {
+                    round: round.clone(),
+                    outcome,
+                    folder: has_failed.then_some(folder),
+                };
+                told(index, &one);
+                done.lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(one);
+            }
+        };
+        let workers: Vec<_> = (0..plan.parallel.max(1))
+            .map(|_| scope.spawn(work))
+            .collect();
+        workers.into_iter().try_for_each(|worker| {
+            worker
+                .join()
+                .map_err(|_| anyhow::anyhow!("a round panicked"))?
+        })
+    })?;
+    Ok(done.into_inner().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Faults that an application can suffer.
+pub fn faults_of(app: &App) -> Vec<String> {
+    faults::all()
+        .iter()
+        .filter(|fault| fault.suits(app))
+        .map(|fault| fault.name().to_owned())
+        .collect()
+}
+
+/// Lives one round in a process of its own. Of a round that failed, everything is kept in `folder`.
+fn live(round: &Round, prepared: &Path, folder: &Path) -> Result<Outcome> {
+    let (world, out) = (folder.join("world"), folder.join("out"));
+    for directory in [&world, &out] {
+        std::fs::create_dir_all(directory)?;
+    }
+    let order = Order {
+        round: round.clone(),
+        world: world.clone(),
+        out: out.clone(),
+        prepared: prepared.to_owned(),
+    };
+    std::fs::write(out.join("round.json"), serde_json::to_vec_pretty(&order)?)?;
+    let log = std::fs::File::create(out.join("harness.log"))?;
+    let mut child = place::command(&["life", &serde_json::to_string(&order)?])?
+        .stdin(std::process::Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .spawn()?;
+    let until = Instant::now() + LONGEST_LIFE;
+    while child.try_wait()?.is_none() {
+        if Instant::now() > until {
+            child.kill()?;
+            child.wait()?;
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let outcome = match std::fs::read(out.join("result.json")) {
+        Ok(bytes) => serde_json::from_slice(&bytes)?,
+        Err(_) => Outcome {
+            violations: vec![format!(
+                "the harness did not end well: {}",
+                std::fs::read_to_string(out.join("harness.log"))?
+            )],
+            ..Outcome::default()
+        },
+    };
+    std::fs::remove_file(out.join("changes.sock")).ok();
+    Ok(outcome)
+}

@@ -1,0 +1,277 @@
+//! Installations that lives are copies of: made once for an application, with a vendor, users, mail server and data.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use obnova_demo::admin::Admin;
+use obnova_demo::programs::{Programs, run};
+use obnova_demo::vendor::Vendor;
+use obnova_engine::api::Request;
+use serde::{Deserialize, Serialize};
+
+use crate::app::{App, Kind};
+use crate::apps::crm_postgres;
+use crate::place;
+use crate::world::{PATIENCE, Ports, Who, World};
+
+/// In the prepared directory: the installation before the update.
+pub const BASE: &str = "base";
+/// In the prepared directory: the installation after it, to be taken back.
+pub const UPDATED: &str = "updated";
+/// What is published.
+const VERSIONS: [&str; 4] = ["1.0.0", "1.1.0", "1.2.0", "1.4.0"];
+/// Contacts in the CRM; a few hundred rows more of the rest.
+const CONTACTS: &str = "240";
+const EMAIL: &str = "spravce@firma.example";
+const PEOPLE: &str = "SELECT name, email, language, groups FROM app_user WHERE active = 1";
+
+/// What a process that prepares is told.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Order {
+    /// Which application.
+    pub app: App,
+    /// Where it goes.
+    pub directory: PathBuf,
+    /// Where logs go.
+    pub out: PathBuf,
+}
+
+/// Prepares in a place of its own.
+///
+/// # Errors
+/// Something could not be made.
+pub fn prepare(order: &Order) -> Result<()> {
+    let mut command = place::command(&["prepare", &serde_json::to_string(order)?])?;
+    let output = command.output()?;
+    ensure!(
+        output.status.success(),
+        "preparing {} failed: {}{}; logs are in {}",
+        order.app.name(),
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr),
+        order.out.display()
+    );
+    Ok(())
+}
+
+/// Prepares here.
+///
+/// # Errors
+/// Something could not be made.
+pub fn work(order: &Order) -> Result<()> {
+    let work = order.directory.join("work");
+    std::fs::create_dir_all(&work)?;
+    place::enter(Some(&work), &order.out, &order.directory)?;
+    let found = Programs::find()?;
+    let programs = Programs {
+        obnova: found.obnova.clone(),
+        crm: without_symbols(&found.crm, &order.directory)?,
+    };
+    let vendor = Vendor::make(&programs, &order.directory.join("vendor"))?;
+    for version in VERSIONS {
+        vendor.publish(version)?;
+    }
+    let (folder, ports) = (place::world(), Ports::default());
+    let state = folder.join("state");
+    std::fs::create_dir_all(state.join("data"))?;
+    std::fs::copy(vendor.root(), state.join("root.json"))?;
+    std::fs::write(
+        state.join("installation.toml"),
+        World::configuration(&order.app, &folder, &ports),
+    )?;
+    order.app.make(&folder)?;
+    if order.app.kind == Kind::CrmPostgres {
+        let file = state.join("database-password");
+        std::fs::write(&file, crm_postgres::PASSWORD)?;
+        place::run(Command::new("chmod").arg("600").arg(&file))?;
+    }
+    let mut world = World::new(order.app.clone(), None, None)?;
+    world.start_outside()?;
+    world.start_database()?;
+    if order.app.kind == Kind::CrmPostgres {
+        crm_postgres::make_database(&folder, &ports)?;
+    }
+    fill(&world, &programs, &found)?;
+    world.start()?;
+    world.wait_until_up()?;
+    set_up(&world)?;
+    stop(&world)?;
+    keep(&folder, &order.directory.join(BASE))?;
+    again(&mut world)?;
+    update(&world, "1.1.0")?;
+    stop(&world)?;
+    keep(&folder, &order.directory.join(UPDATED))?;
+    world.supervisor.end();
+    std::fs::remove_file(order.out.join("changes.sock"))?;
+    Ok(())
+}
+
+/// The program is in every release: without what only a debugger reads, it is half as long to copy.
+fn without_symbols(program: &Path, directory: &Path) -> Result<PathBuf> {
+    let bin = directory.join("bin");
+    std::fs::create_dir_all(&bin)?;
+    let target = bin.join("crm");
+    let stripped = Command::new("strip")
+        .arg("-o")
+        .arg(&target)
+        .arg(program)
+        .status();
+    if !stripped.is_ok_and(|status| status.success()) {
+        std::fs::copy(program, &target)?;
+    }
+    Ok(target)
+}
+
+fn fill(world: &World, programs: &Programs, found: &Programs) -> Result<()> {
+    run(Command::new(&found.obnova)
+        .arg("--state")
+        .arg(world.state_dir())
+        .args(["setup", "--version", "1.0.0"]))?;
+    run(Command::new(&programs.crm)
+        .args(["seed", "--contacts", CONTACTS, "--today", "2026-11-02"])
+        .args([
+            "--tree".as_ref(),
+            world.state_dir().join("current").as_os_str(),
+        ])
+        .args([
+            "--files".as_ref(),
+            world.state_dir().join("data/files").as_os_str(),
+        ])
+        .args(["--database", &world.app.url(&world.folder, &world.ports)])
+        .envs(world.app.env()))?;
+    Ok(())
+}
+
+/// Sets the centre up as its first administrator would.
+fn set_up(world: &World) -> Result<()> {
+    world.block_on(async {
+        let centre = ([127, 0, 0, 1], world.ports.centre).into();
+        let admin = Admin::new(centre, "cs")?;
+        let password = "heslo pro zkoušku pádů";
+        admin
+            .set_up(
+                &world.state_dir().join("center"),
+                "Alena Správcová",
+                EMAIL,
+                password,
+            )
+            .await?;
+        let page = admin.open("/settings").await?;
+        let address = format!("http://127.0.0.1:{}/", world.ports.centre);
+        let (port, import) = (
+            world.ports.smtp.0.to_string(),
+            world.app.import_url(&world.folder, &world.ports),
+        );
+        let fields = [
+            ("public_url", address.as_str()),
+            ("smtp_host", "127.0.0.1"),
+            ("smtp_port", port.as_str()),
+            ("smtp_security", "none"),
+            ("mail_from", "Vzor CRM <crm@firma.example>"),
+            ("import_url", import.as_str()),
+            ("import_query", PEOPLE),
+            ("import_enabled", "yes"),
+        ];
+        admin.send(&page, "/settings", &fields).await?;
+        let page = admin.open("/users/import").await?;
+        admin.send(&page, "/users/import/now", &[]).await?;
+        Ok(())
+    })
+}
+
+fn update(world: &World, version: &str) -> Result<()> {
+    world.ask(&Request::Check)?;
+    let before = world.state()?.last_update.map_or(0, |update| update.update);
+    world.ask(&Request::Install {
+        version: Some(version.parse()?),
+        actor: "harness".to_owned(),
+        insist: true,
+    })?;
+    let until = Instant::now() + PATIENCE;
+    loop {
+        let state = world.settled_state().ok();
+        let last = state.and_then(|state| state.last_update);
+        if let Some(last) = last.filter(|last| last.update > before) {
+            ensure!(last.to.to_string() == version, "it ended as {last:?}");
+            break;
+        }
+        ensure!(Instant::now() < until, "the update does not end");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let installed = world.state()?.installed.to_string();
+    ensure!(installed == version, "{installed} is installed");
+    // Mails that are under way are not to be lost by the copying, nor clean-ups.
+    std::thread::sleep(Duration::from_secs(4));
+    Ok(())
+}
+
+/// Ends all in order; the application, too.
+fn stop(world: &World) -> Result<()> {
+    for who in [Who::Front, Who::Centre, Who::Engine] {
+        world.supervisor.stop(who);
+    }
+    world.ask(&Request::Shutdown {
+        stop_application: true,
+    })?;
+    let until = Instant::now() + PATIENCE;
+    while world.pid(Who::Engine).is_some() {
+        ensure!(Instant::now() < until, "the engine does not end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    for who in [Who::Front, Who::Centre] {
+        end(world, who, rustix::process::Signal::TERM)?;
+    }
+    world.supervisor.stop(Who::Database);
+    end(world, Who::Database, rustix::process::Signal::INT)
+}
+
+fn end(world: &World, who: Who, signal: rustix::process::Signal) -> Result<()> {
+    let until = Instant::now() + PATIENCE;
+    while let Some(pid) = world.pid(who) {
+        if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+            let _ = rustix::process::kill_process(pid, signal);
+        }
+        ensure!(Instant::now() < until, "{who:?} does not end");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    Ok(())
+}
+
+fn again(world: &mut World) -> Result<()> {
+    if world.app.kind == Kind::CrmPostgres {
+        // It was stopped in order, so nobody else starts it.
+        let mut server = world
+            .app
+            .server(&world.folder, &world.ports)?
+            .context("a server")?;
+        server
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null());
+        server.spawn()?;
+        crm_postgres::wait(&world.folder, &world.ports)?;
+    }
+    for who in [Who::Engine, Who::Centre, Who::Front] {
+        world.supervisor.start(who);
+    }
+    world.wait_until_up()
+}
+
+fn keep(folder: &Path, to: &Path) -> Result<()> {
+    copy(folder, to)
+}
+
+/// Copies an installation at rest, with all that files have.
+///
+/// # Errors
+/// `cp` fails.
+pub fn copy(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    place::run(
+        Command::new("cp")
+            .args(["-a", "--reflink=auto"])
+            .arg(from.join("."))
+            .arg(to),
+    )
+}
