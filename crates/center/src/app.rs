@@ -23,7 +23,7 @@ use crate::pages::{
 };
 use crate::run::{Error, Options};
 use crate::store::Store;
-use crate::{assets, error, headers, session, visitor};
+use crate::{assets, desktops, error, headers, session, visitor};
 
 /// Largest upload: users as CSV, bytes.
 const MAX_UPLOAD: usize = 16 << 20;
@@ -105,6 +105,7 @@ pub fn router(centre: Centre) -> Router {
             "/assets/{digest}/{name}",
             get(assets::serve).layer(CompressionLayer::new()),
         )
+        .merge(desktops::routes())
         .merge(pages)
         .layer(from_fn(headers::secure))
         .layer(from_fn_with_state(centre.clone(), visitor::recognise))
@@ -122,6 +123,8 @@ struct Shared {
     /// The application's name as the engine last gave it, for pages while it is down.
     product: RwLock<String>,
     ended: watch::Receiver<bool>,
+    greeting: desktops::Greeting,
+    turns: desktops::Turns,
 }
 
 /// Longest wait for an answer that the engine has ready, before a page is shown without it.
@@ -160,6 +163,8 @@ impl Centre {
             store,
             options,
             ended,
+            greeting: desktops::Greeting::default(),
+            turns: desktops::Turns::default(),
         })))
     }
 
@@ -171,6 +176,16 @@ impl Centre {
     /// The engine.
     pub fn engine(&self) -> &Client {
         &self.0.engine
+    }
+
+    /// What Desktops are told, kept for a moment.
+    pub fn greeting(&self) -> &desktops::Greeting {
+        &self.0.greeting
+    }
+
+    /// Turns to send a file to a Desktop.
+    pub fn turns(&self) -> &desktops::Turns {
+        &self.0.turns
     }
 
     /// What it was started with.

@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 
 pub mod attempts;
 pub mod audit;
+pub mod desktops;
 pub mod devices;
 pub mod events;
 pub mod groups;

@@ -27,6 +27,8 @@ pub use traffic::{HoldLimits, TrafficMode, TrafficOrder, TrafficReport};
 
 /// The name of the socket inside the state directory.
 pub const SOCKET_NAME: &str = "engine.sock";
+/// The directory of the copy of the release repository that Desktops read, inside the state directory.
+pub const DESKTOPS_NAME: &str = "desktops";
 
 /// Number of an update, counted from 1 for the life of the installation.
 pub type UpdateId = u64;

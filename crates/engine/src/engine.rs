@@ -28,6 +28,7 @@ use crate::traffic::Traffic;
 use crate::update::{self, End};
 
 mod answers;
+mod desktops;
 mod examine;
 mod rehearse;
 mod reverts;

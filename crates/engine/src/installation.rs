@@ -441,6 +441,11 @@ impl Installation {
         self.state_dir.join("journal.jsonl")
     }
 
+    /// The copy of the release repository that Desktops read.
+    pub fn desktops(&self) -> PathBuf {
+        self.state_dir.join(crate::api::DESKTOPS_NAME)
+    }
+
     /// Trees of the versions that are here.
     pub fn versions(&self) -> PathBuf {
         self.state_dir.join("versions")

@@ -17,6 +17,8 @@ use crate::problem;
 use crate::state::History;
 use crate::step::chain;
 
+mod desktops;
+
 /// The release repository.
 pub struct Releases {
     source: String,
@@ -230,9 +232,11 @@ impl Releases {
         let download_bytes = on_route
             .map(|release| release.download_bytes(&self.destination))
             .sum();
+        let proof = catalog.release(&version).and_then(|it| it.proof().cloned());
         Some(Offer {
             version,
             route,
+            proof,
             notes,
             obstacles,
             may_insist,

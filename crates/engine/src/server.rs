@@ -45,6 +45,8 @@ pub fn run(engine: &Arc<Engine>) -> Result<(), Problem> {
     thread::spawn(move || accept(&listener, &acceptor));
     let rehearser = Arc::clone(engine);
     thread::spawn(move || rehearser.rehearse());
+    let keeper = Arc::clone(engine);
+    thread::spawn(move || keeper.keep_desktops());
     engine.work();
     engine.rehearsals.close();
     // Followers have been let go; give their last lines a moment to leave.

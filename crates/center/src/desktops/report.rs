@@ -1,0 +1,99 @@
+//! `POST /desktop/v1/report`: a Desktop says which version it is and what went wrong. Its installation has a random number, and
+//! nothing else about the computer or its user is taken.
+
+use axum::Json;
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use semver::Version;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::app::Centre;
+use crate::store::desktops::{Desktop, Report};
+
+/// Reports taken from one installation at once.
+const MOST: usize = 50;
+/// The longest reason, bytes.
+const MAX_REASON: usize = 2 << 10;
+
+/// What a Desktop sends.
+#[derive(Debug, Deserialize)]
+pub struct Told {
+    installation: String,
+    platform: String,
+    version: Option<Version>,
+    #[serde(default)]
+    reports: Vec<ToldReport>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ToldReport {
+    at: Timestamp,
+    version: Version,
+    #[serde(default)]
+    from: Option<Version>,
+    event: String,
+    #[serde(default)]
+    reason: Option<Value>,
+}
+
+/// Takes it.
+pub async fn take(
+    State(centre): State<Centre>,
+    told: Result<Json<Told>, JsonRejection>,
+) -> StatusCode {
+    let Ok(Json(told)) = told else {
+        return StatusCode::BAD_REQUEST;
+    };
+    let Some((desktop, reports)) = checked(told) else {
+        return StatusCode::BAD_REQUEST;
+    };
+    match centre.store().keep_desktop(&desktop, &reports).await {
+        Ok(()) => StatusCode::NO_CONTENT,
+        Err(error) => {
+            tracing::warn!(
+                error = &error as &dyn std::error::Error,
+                "a Desktop's report could not be kept"
+            );
+            StatusCode::SERVICE_UNAVAILABLE
+        }
+    }
+}
+
+fn checked(told: Told) -> Option<(Desktop, Vec<Report>)> {
+    let is_number = told.installation.len() == 32
+        && told
+            .installation
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit());
+    let is_platform = (1..=64).contains(&told.platform.len())
+        && told
+            .platform
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+    if !is_number || !is_platform || told.reports.len() > MOST {
+        return None;
+    }
+    let reports = told.reports.into_iter().map(|report| {
+        let reason = report.reason.map(|reason| reason.to_string());
+        let fits = matches!(&*report.event, "installed" | "returned")
+            && reason
+                .as_ref()
+                .is_none_or(|reason| reason.len() <= MAX_REASON);
+        fits.then(|| Report {
+            at: report.at,
+            version: report.version.to_string(),
+            from: report.from.map(|from| from.to_string()),
+            event: report.event,
+            reason,
+        })
+    });
+    let desktop = Desktop {
+        installation: told.installation.to_ascii_lowercase(),
+        platform: told.platform,
+        version: told.version.map(|version| version.to_string()),
+    };
+    Some((desktop, reports.collect::<Option<_>>()?))
+}

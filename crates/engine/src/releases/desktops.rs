@@ -1,0 +1,76 @@
+//! The copy of the repository that Desktops read: made by the engine, which may ask the vendor, and shown by the centre.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use jiff::Timestamp;
+use obnova_release::{Catalog, Error, Mirrored, NoDesktop, VerifiedRelease};
+use semver::Version;
+
+use super::{Releases, channel};
+
+/// What a copy is made of.
+pub(crate) struct Copying {
+    /// When the repository was asked.
+    pub(crate) at: Timestamp,
+    catalog: Catalog,
+    desktops: Vec<VerifiedRelease>,
+}
+
+impl Copying {
+    /// Bytes that the Desktops have, compressed, at most.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.desktops.iter().map(VerifiedRelease::tree_bytes).sum()
+    }
+}
+
+impl Releases {
+    /// What Desktops will ask for: the Desktops that belong to these versions of the server and to the newest that can be
+    /// installed, for every platform. `None` before the first look, or when no release brings a Desktop along.
+    pub(crate) fn desktops_of(&self, servers: &[Version], channel_name: &str) -> Option<Copying> {
+        let found = self.found();
+        let (at, catalog) = (found.at?, found.catalog.clone()?);
+        drop(found);
+        let platforms = catalog.desktop_platforms();
+        if platforms.is_empty() {
+            return None;
+        }
+        let mut servers = servers.to_vec();
+        if let Some(installed) = servers.first()
+            && let Ok(Some(route)) = catalog.route(installed, channel(channel_name))
+        {
+            servers.extend(
+                route
+                    .target()
+                    .map(|release| release.description().version.clone()),
+            );
+        }
+        let mut desktops: Vec<VerifiedRelease> = Vec::new();
+        for (server, platform) in servers
+            .iter()
+            .flat_map(|server| platforms.iter().map(move |platform| (server, platform)))
+        {
+            match catalog.desktop_for(server, None, platform) {
+                Ok(desktop) => desktops.push(desktop),
+                Err(NoDesktop::NoneFits { .. }) => {}
+                Err(error) => tracing::warn!(%error, "Desktops will not be offered a version"),
+            }
+        }
+        Some(Copying {
+            at,
+            catalog,
+            desktops,
+        })
+    }
+
+    /// Makes the copy, or brings it up to date.
+    pub(crate) fn copy_for_desktops(
+        &self,
+        copying: &Copying,
+        to: &Path,
+        cancelled: &AtomicBool,
+    ) -> Result<Mirrored, Error> {
+        self.client
+            .mirror(&copying.catalog, &copying.desktops, to, cancelled)
+    }
+}
