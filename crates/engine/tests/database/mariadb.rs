@@ -93,11 +93,12 @@ fn ordinary() -> Result<&'static Mariadb> {
 
 /// One whose files can be cloned. Ends with this process, and its file system too.
 fn on(kind: Kind) -> Result<&'static Mariadb> {
-    static VOLUMES: [OnceLock<Result<(Mariadb, Volume), String>>; 2] =
-        [OnceLock::new(), OnceLock::new()];
+    static VOLUMES: [OnceLock<Result<(Mariadb, Volume), String>>; 3] =
+        [OnceLock::new(), OnceLock::new(), OnceLock::new()];
     let place = match kind {
         Kind::Xfs => &VOLUMES[0],
         Kind::Btrfs => &VOLUMES[1],
+        Kind::Ext4 => &VOLUMES[2],
     };
     let made = place.get_or_init(|| {
         Volume::new(kind, 2 << 30)
