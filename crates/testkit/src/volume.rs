@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, Result, ensure};
 
-pub use trouble::{Ballast, holders};
+pub use trouble::{Ballast, cut_power, holders};
 
 /// The kind of file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -142,3 +142,20 @@ fn whoever_works_with_a_volume_is_named() {
     sleeper.wait().unwrap();
     assert!(holders(&volume.path()).is_empty());
 }
+
+#[test]
+fn power_comes_back_though_somebody_has_a_namespace_with_the_volume() {
+    let volume = Volume::new(Kind::Ext4, SIZE).unwrap();
+    let mut other = Command::new("unshare")
+        .args(["--mount", "sh", "-c", "echo; read -r end"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = [0; 1];
+    std::io::Read::read_exact(&mut other.stdout.take().unwrap(), &mut line).unwrap();
+    after_power_cut(&volume);
+    durable(&volume.path().join("file"), "text");
+    drop(other.stdin.take());
+    other.wait().unwrap();
+}

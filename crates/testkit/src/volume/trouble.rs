@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use super::{Kind, Volume, run};
 
 /// How long processes that were killed may take to be gone from a volume.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Volume {
     /// Cuts the power: from now on nothing reaches this disk, and what was not synced never did. Every access fails, until the
@@ -34,6 +34,7 @@ impl Volume {
     pub fn restore_power(&self) -> Result<()> {
         let path = self.path();
         let until = Instant::now() + PATIENCE;
+        unmount_elsewhere(&path);
         loop {
             match run(Command::new("umount").arg(&path)) {
                 Ok(()) => break,
@@ -44,13 +45,25 @@ impl Volume {
             }
         }
         loop {
-            match self.mount() {
+            match self.mount().and_then(|()| self.probe()) {
                 Ok(()) => return Ok(()),
                 // The loop device of the mount before may be about to end.
                 Err(_) if Instant::now() < until => std::thread::sleep(Duration::from_millis(20)),
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Looks whether it can be written to. Where somebody still has it, it is the same as before, without power.
+    fn probe(&self) -> Result<()> {
+        let path = self.path().join("probe");
+        let probed = File::create(&path).and_then(|_| std::fs::remove_file(&path));
+        if let Err(error) = probed {
+            run(Command::new("umount").arg(self.path()))?;
+            unmount_elsewhere(&self.path());
+            return Err(error).context("it is still mounted somewhere");
+        }
+        Ok(())
     }
 
     /// Makes it read-only, as Linux does by itself when a disk answers with errors: every write fails, also to files that are
@@ -137,6 +150,29 @@ impl Ballast {
 impl Drop for Ballast {
     fn drop(&mut self) {
         let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+/// Whoever made a mount namespace since has a mount of their own of everything that was mounted then, and does not know it.
+fn unmount_elsewhere(path: &Path) {
+    let own = std::fs::read_link("/proc/self/ns/mnt").ok();
+    let mut seen = vec![own];
+    for process in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let namespace = process.path().join("ns/mnt");
+        let name = std::fs::read_link(&namespace).ok();
+        if name.is_none() || seen.contains(&name) {
+            continue;
+        }
+        seen.push(name);
+        let mounts = std::fs::read_to_string(process.path().join("mounts")).unwrap_or_default();
+        let is_there = |line: &str| line.split(' ').nth(1).map(Path::new) == Some(path);
+        if mounts.lines().any(is_there) {
+            // The namespace may have ended meanwhile.
+            let _ = run(Command::new("nsenter")
+                .arg(format!("--mount={}", namespace.display()))
+                .args(["umount", "--lazy"])
+                .arg(path));
+        }
     }
 }
 
