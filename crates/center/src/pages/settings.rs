@@ -160,6 +160,7 @@ fn read(
         faults.push("fault-mail-from");
     }
     let smtp = &mut settings.smtp;
+    let before = smtp.clone();
     smtp.host = fields.text("smtp_host").to_owned();
     match fields.text("smtp_port").parse() {
         Ok(port) if port > 0 => smtp.port = port,
@@ -168,6 +169,9 @@ fn read(
     smtp.security = security_of(fields.text("smtp_security"));
     smtp.username = fields.text("smtp_username").to_owned();
     secret(&mut smtp.password, fields, "smtp_password");
+    if !may_keep_password(&before, smtp, fields.raw("smtp_password")) {
+        faults.push("fault-smtp-password");
+    }
     settings.import.enabled = fields.ticked("import_enabled");
     settings.import.query = fields.text("import_query").to_owned();
     secret(&mut settings.import.database_url, fields, "import_url");
@@ -177,6 +181,15 @@ fn read(
         faults.push("fault-import-incomplete");
     }
     settings
+}
+
+/// A password goes only where whoever typed it sent it: to another server, or unencrypted, it has to be typed again. Otherwise
+/// whoever gets at the settings gets the password, by having it sent to a server of their own.
+fn may_keep_password(before: &SmtpSettings, now: &SmtpSettings, typed: &str) -> bool {
+    let is_same = before.host.eq_ignore_ascii_case(&now.host)
+        && before.port == now.port
+        && (before.security == now.security || now.security != SmtpSecurity::None);
+    is_same || !typed.is_empty() || now.password.is_empty()
 }
 
 fn secret(secret: &mut Secret, fields: &Fields, name: &str) {

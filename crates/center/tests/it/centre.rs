@@ -1,6 +1,6 @@
 //! A running centre, and a browser's part in talking to it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -31,12 +31,23 @@ impl Centre {
         Centre::start_with(folder, Some(engine)).await
     }
 
+    /// One on this address of the machine's.
+    pub async fn start_at(address: IpAddr) -> Centre {
+        let folder = tempfile::tempdir().unwrap();
+        let engine = Engine::start(folder.path());
+        Centre::listen_on(address, folder, Some(engine)).await
+    }
+
     pub async fn start_without_engine() -> Centre {
         Centre::start_with(tempfile::tempdir().unwrap(), None).await
     }
 
     async fn start_with(folder: TempDir, engine: Option<Engine>) -> Centre {
-        let listener = TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
+        Centre::listen_on(Ipv4Addr::LOCALHOST.into(), folder, engine).await
+    }
+
+    async fn listen_on(address: IpAddr, folder: TempDir, engine: Option<Engine>) -> Centre {
+        let listener = TcpListener::bind(SocketAddr::from((address, 0)))
             .await
             .unwrap();
         let listen = listener.local_addr().unwrap();

@@ -6,6 +6,7 @@ mod engine;
 mod hostile;
 mod pages;
 mod rehearsals;
+mod routes;
 mod security;
 mod texts;
 mod updates;

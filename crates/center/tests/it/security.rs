@@ -4,97 +4,6 @@ use reqwest::StatusCode;
 
 use crate::centre::{Browser, Centre, EMAIL, PASSWORD, place};
 
-/// Every page that needs a session.
-const CLOSED: &[&str] = &[
-    "/updates",
-    "/updates/offer",
-    "/updates/install",
-    "/updates/live",
-    "/updates/report/1",
-    "/updates/report/1/download",
-    "/history",
-    "/history/1",
-    "/users",
-    "/users/new",
-    "/users/1",
-    "/users/1/remove",
-    "/users/import",
-    "/groups",
-    "/notifications",
-    "/notifications/1",
-    "/notifications/1/html",
-    "/settings",
-    "/audit",
-];
-
-/// Every form that needs one.
-const FORMS: &[&str] = &[
-    "/updates/install",
-    "/updates/seen",
-    "/updates/report/1/send",
-    "/users",
-    "/users/1",
-    "/users/1/password",
-    "/users/1/remove",
-    "/users/import/now",
-    "/groups",
-    "/groups/1",
-    "/groups/1/remove",
-    "/notifications/test",
-    "/notifications/resend-failed",
-    "/notifications/1/resend",
-    "/settings",
-    "/sign-out",
-];
-
-#[tokio::test]
-async fn no_page_is_reachable_without_a_session() {
-    let centre = Centre::start().await;
-    centre.signed_in().await;
-    let stranger = Browser::new(&centre, "en");
-    for path in CLOSED {
-        let answer = stranger.get(path).await;
-        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{path}");
-        assert!(
-            place(&answer).starts_with("/sign-in?next=%2F"),
-            "{path} leads to {}",
-            place(&answer)
-        );
-    }
-    for path in FORMS {
-        let answer = stranger.post_bare(path, &[("name", "x")], &[]).await;
-        assert_eq!(
-            (answer.status(), place(&answer)),
-            (StatusCode::SEE_OTHER, "/sign-in"),
-            "{path}"
-        );
-    }
-    assert!(centre.engine().facts().installs.is_empty());
-}
-
-#[tokio::test]
-async fn a_form_without_the_sessions_token_is_refused() {
-    let centre = Centre::start().await;
-    let anna = centre.signed_in().await;
-    for path in FORMS {
-        let answer = anna
-            .post_bare(path, &[("name", "x"), ("_csrf", "guessed")], &[])
-            .await;
-        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path}");
-        assert!(
-            answer
-                .text()
-                .await
-                .unwrap()
-                .contains("The request was refused"),
-            "{path}"
-        );
-    }
-    assert!(centre.engine().facts().installs.is_empty());
-    let users = anna.page("/users").await;
-    assert!(users.contains("Anna Nov"), "nobody was removed");
-}
-
 #[tokio::test]
 async fn a_form_on_another_site_is_refused_even_with_the_token() {
     let centre = Centre::start().await;
@@ -404,4 +313,126 @@ async fn behind_a_proxy_with_https_cookies_go_over_https_only() {
             assert!(cookie.contains("; HttpOnly") && cookie.contains("; Path=/"));
         }
     }
+}
+
+#[tokio::test]
+async fn a_mail_servers_password_goes_to_no_other_server() {
+    let centre = Centre::start().await;
+    let anna = centre.signed_in().await;
+    let with = |host, port, security, password| {
+        [
+            ("mail_from", "obnova@example.com"),
+            ("smtp_host", host),
+            ("smtp_port", port),
+            ("smtp_security", security),
+            ("smtp_username", "obnova"),
+            ("smtp_password", password),
+            ("default_language", "cs"),
+        ]
+    };
+    let typed = with("mail.example.com", "465", "tls", "s3cret-pass");
+    assert_eq!(
+        anna.post("/settings", &typed).await.status(),
+        StatusCode::SEE_OTHER
+    );
+    for kept in [
+        with("evil.example", "465", "tls", ""),
+        with("mail.example.com", "2525", "tls", ""),
+        with("mail.example.com", "465", "none", ""),
+    ] {
+        let answer = anna.post("/settings", &kept).await;
+        assert_eq!(
+            answer.status(),
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "{kept:?}"
+        );
+        let page = answer.text().await.unwrap();
+        assert!(
+            page.contains("the password must be entered again"),
+            "{page}"
+        );
+    }
+    for taken in [
+        with("MAIL.example.com", "465", "starttls", ""),
+        with("other.example.com", "465", "tls", "another-pass"),
+    ] {
+        let answer = anna.post("/settings", &taken).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{taken:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_client_says_about_its_address_changes_no_count() {
+    // Not the loopback address, where a reverse proxy may be.
+    let socket = std::net::UdpSocket::bind("0.0.0.0:0").unwrap();
+    socket.connect("192.0.2.1:9").expect(
+        "this machine needs an address besides 127.0.0.1: ip address add 198.18.0.1/32 dev lo",
+    );
+    let centre = Centre::start_at(socket.local_addr().unwrap().ip()).await;
+    centre.signed_in().await;
+    let stranger = Browser::new(&centre, "en");
+    let mut answers = Vec::new();
+    for number in 0..6 {
+        let address = format!("203.0.113.{number}");
+        let headers = [
+            ("x-forwarded-for", address.as_str()),
+            ("forwarded", address.as_str()),
+            ("x-real-ip", address.as_str()),
+            ("x-forwarded-proto", "https"),
+        ];
+        let guess = [("email", EMAIL), ("password", "wrong")];
+        let answer = stranger.post_bare("/sign-in", &guess, &headers).await;
+        assert!(!answer.headers().contains_key("strict-transport-security"));
+        answers.push(answer.status());
+    }
+    assert_eq!(answers[..5], [StatusCode::UNAUTHORIZED; 5]);
+    assert_eq!(answers[5], StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn one_address_guesses_for_twenty_accounts_and_then_for_none() {
+    let centre = Centre::start().await;
+    centre.signed_in().await;
+    let stranger = Browser::new(&centre, "en");
+    for number in 0..20 {
+        let email = format!("user{number}@example.com");
+        let answer = stranger.sign_in(&email, "wrong").await;
+        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED, "{number}");
+    }
+    let answer = stranger.sign_in("user99@example.com", "wrong").await;
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[tokio::test]
+async fn many_guesses_at_once_are_no_more_than_one_after_the_other() {
+    let centre = Centre::start().await;
+    centre.signed_in().await;
+    let stranger = Browser::new(&centre, "en");
+    let guesses = (0..30).map(|_| stranger.sign_in(EMAIL, "wrong"));
+    let answers = futures_util::future::join_all(guesses).await;
+    let tried = answers
+        .iter()
+        .filter(|answer| answer.status() == StatusCode::UNAUTHORIZED)
+        .count();
+    assert_eq!(tried, 5);
+}
+
+#[tokio::test]
+async fn a_new_password_ends_every_session_of_its_user_at_once() {
+    let centre = Centre::start().await;
+    let anna = centre.signed_in().await;
+    let elsewhere = Browser::new(&centre, "en");
+    elsewhere.sign_in(EMAIL, PASSWORD).await;
+    assert_eq!(elsewhere.get("/users").await.status(), StatusCode::OK);
+    let new = [
+        ("password", "another long one"),
+        ("again", "another long one"),
+    ];
+    let answer = anna.post("/users/1/password", &new).await;
+    assert_eq!(place(&answer), "/sign-in");
+    for browser in [&anna, &elsewhere] {
+        assert_eq!(browser.get("/users").await.status(), StatusCode::SEE_OTHER);
+    }
+    let answer = elsewhere.sign_in(EMAIL, PASSWORD).await;
+    assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
 }

@@ -329,6 +329,7 @@ fault-last-administrator = Musí zůstat alespoň jeden správce s heslem.
 fault-public-url = Adresa Administračního centra musí začínat http:// nebo https://.
 fault-mail-from = Odesílatel musí být e-mailová adresa, případně ve tvaru Jméno <adresa>.
 fault-smtp-port = Port musí být číslo od 1 do 65535.
+fault-smtp-password = Pro jiný poštovní server nebo bez šifrování je třeba heslo zadat znovu, nebo je dát zapomenout.
 fault-import-incomplete = Pro denní import vyplňte databázi i dotaz.
 fault-limits = Některá z mezí je mimo povolený rozsah.
 

@@ -328,6 +328,7 @@ fault-last-administrator = At least one administrator with a password must stay.
 fault-public-url = The Administration Centre's address must begin with http:// or https://.
 fault-mail-from = The sender must be an e-mail address, or Name <address>.
 fault-smtp-port = The port must be a number from 1 to 65535.
+fault-smtp-password = For another mail server, or without encryption, the password must be entered again, or forgotten.
 fault-import-incomplete = For a daily import, fill in both database and query.
 fault-limits = One of the limits is out of range.
 

@@ -16,10 +16,15 @@ use crate::store::imports::ImportRow;
 /// Longest time for connecting and for the query.
 const TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Runs the query and reads its rows. It is an administrator's own text, meant to be run as it is, as one statement, over a
-/// connection that cannot write.
+/// Runs the query and reads its rows. It is an administrator's own text, over a connection that cannot write; as a subquery, and
+/// as one statement, it can be nothing but a SELECT. (`VACUUM INTO` would write any file, also over such a connection.)
 pub(super) async fn rows(address: &str, query: &str) -> Result<Vec<ImportRow>, ImportError> {
     let address = parse(address)?;
+    let query = query.trim().trim_end_matches(';');
+    if query.contains(';') {
+        let detail = "one statement is wanted, without a semicolon in it";
+        return Err(ImportError::Query(detail.to_owned()));
+    }
     let read = async {
         match address.scheme() {
             "sqlite" => from_sqlite(&address, query).await,
@@ -51,7 +56,9 @@ async fn from_sqlite(address: &Url, query: &str) -> Result<Vec<ImportRow>, Impor
         .map_err(refused)?;
     let mut rows = Vec::new();
     {
-        let mut found = sqlx::query(AssertSqlSafe(query.to_owned())).fetch(&mut connection);
+        // The line break ends a comment at the end of the text.
+        let query = format!("SELECT * FROM ({query}\n) AS people");
+        let mut found = sqlx::query(AssertSqlSafe(query)).fetch(&mut connection);
         while let Some(found) = found.try_next().await.map_err(refused)? {
             let number = rows.len() as u64 + 1;
             rows.push(import_row(number, |name| sqlite_cell(&found, name))?);
@@ -72,7 +79,7 @@ fn sqlite_cell(found: &SqliteRow, name: &str) -> Result<Cell, ImportError> {
         .transpose()
 }
 
-/// PostgreSQL makes JSON of whatever types the columns have; as a subquery the text can be nothing but a SELECT.
+/// PostgreSQL makes JSON of whatever types the columns have.
 async fn from_postgres(address: &Url, query: &str) -> Result<Vec<ImportRow>, ImportError> {
     let options = PgConnectOptions::from_url(address)
         .map_err(refused)?
@@ -84,8 +91,6 @@ async fn from_postgres(address: &Url, query: &str) -> Result<Vec<ImportRow>, Imp
         .execute("BEGIN READ ONLY")
         .await
         .map_err(refused)?;
-    let query = query.trim().trim_end_matches(';');
-    // The line break ends a comment at the end of the text.
     let query = format!("SELECT row_to_json(people)::text FROM ({query}\n) AS people");
     let mut rows = Vec::new();
     {

@@ -260,10 +260,32 @@ async fn a_query_cannot_write() {
     configure(
         &company,
         &address,
-        "SELECT full_name AS name, mail AS email FROM people",
+        "SELECT full_name AS name, mail AS email FROM people -- all of them;",
     )
     .await;
     assert_eq!(now(&company.store, &engine).await.unwrap().added, 2);
+}
+
+#[tokio::test]
+async fn a_query_makes_no_files() {
+    let company = Company::found().await;
+    let address = application(&company).await;
+    let engine = Client::new(company.dir.path());
+    let file = company.dir.path().join("authorized_keys");
+    let name = file.display();
+    for query in [
+        format!("VACUUM INTO '{name}'"),
+        format!("SELECT 'a' AS name; VACUUM INTO '{name}'"),
+        format!("SELECT 1) AS x; VACUUM INTO '{name}'; SELECT * FROM (SELECT 1"),
+        format!("ATTACH '{name}' AS other"),
+        format!("ATTACH 'file:{name}?mode=rwc' AS other"),
+        format!("SELECT writefile('{name}', 'x') AS name, 'a@example.com' AS email"),
+    ] {
+        configure(&company, &address, &query).await;
+        let result = now(&company.store, &engine).await;
+        assert!(result.is_err(), "{query}: {result:?}");
+        assert!(!file.exists(), "{query}");
+    }
 }
 
 #[tokio::test]
