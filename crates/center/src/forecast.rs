@@ -5,12 +5,17 @@ use obnova_text::{Lang, Text, decimal};
 
 use crate::format;
 
+/// Waiting for requests under way that is shorter is not spoken of.
+const WORTH_A_WORD_MS: u64 = 100;
+
 /// A forecast, each part in words.
 pub struct Foretold {
     /// How long requests will wait.
     pub blackout: String,
     /// From the shortest to the longest that is likely.
     pub spread: String,
+    /// How much of it is waiting for requests under way, where that is worth a word.
+    pub drain: Option<String>,
     /// How long the way back takes.
     pub way_back: String,
     /// Disk that it takes.
@@ -31,6 +36,8 @@ impl Foretold {
         Foretold {
             blackout: format::took(forecast.blackout_ms, lang),
             spread: spread(forecast, lang),
+            drain: (forecast.drain_ms >= WORTH_A_WORD_MS)
+                .then(|| format::took(forecast.drain_ms, lang)),
             way_back: format::took(forecast.way_back_ms, lang),
             disk: format::bytes(forecast.disk_bytes, lang),
             traffic: t.get(match holds {
@@ -180,6 +187,7 @@ mod tests {
     fn forecast(ms: u64) -> Forecast {
         Forecast {
             blackout_ms: ms,
+            drain_ms: 0,
             blackout_min_ms: ms * 8 / 10,
             blackout_max_ms: ms * 2,
             way_back_ms: 300,

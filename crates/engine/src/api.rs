@@ -20,8 +20,8 @@ mod traffic;
 pub use copies::{Exported, KeepRule, ProtectedCopy, RevertPlan, TableChange};
 pub use doctor::{Doctor, Finding, Health, RungFacts};
 pub use rehearsal::{
-    Expired, Forecast, ForecastTraffic, Isolation, Rehearsal, RehearsalOutcome, RehearsalSettings,
-    Rehearsing,
+    Expired, Forecast, ForecastTraffic, Hop, Isolation, Rehearsal, RehearsalOutcome,
+    RehearsalSettings, Rehearsing,
 };
 pub use traffic::{HoldLimits, TrafficMode, TrafficOrder, TrafficReport};
 
@@ -333,7 +333,7 @@ pub struct Offer {
     pub obstacles: Vec<Problem>,
     /// Whether an administrator may install it in spite of `obstacles` (it failed here before, or its rehearsal did).
     pub may_insist: bool,
-    /// The newest rehearsal of the first version to go to.
+    /// The newest rehearsal of `version` from what is installed.
     #[serde(default)]
     pub rehearsal: Option<Rehearsal>,
     /// Bytes to download, at most.

@@ -297,7 +297,7 @@ impl Engine {
             then.to_vec(),
             actor.to_owned(),
         );
-        let forecast = self.foretold(&to, &from);
+        let forecast = self.foretold(route, &from);
         let kind = EventKind::UpdateStarted {
             from,
             to,

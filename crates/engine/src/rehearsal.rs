@@ -26,6 +26,7 @@ mod course;
 mod forecast;
 pub(crate) mod isolation;
 mod judge;
+mod neutralise;
 mod processes;
 mod schedule;
 mod store;
@@ -33,7 +34,7 @@ mod words;
 mod worker;
 
 pub(crate) use course::data_bytes;
-pub(crate) use forecast::{Measured, foretell};
+pub(crate) use forecast::{Between, Drain, Measured, foretell, together};
 pub(crate) use judge::{Judge, blocking, is_insistable};
 pub(crate) use schedule::{Schedule, is_wanting};
 pub(crate) use store::Store;
@@ -49,6 +50,8 @@ pub(crate) const CLONE: &str = "clone";
 pub(crate) const WAY_BACK: &str = "way_back";
 /// Whether all is as before.
 pub(crate) const COMPARE: &str = "compare";
+/// Deleting the clone. Shown while it lasts, and in no result, which stands before it begins.
+pub(crate) const DISCARD: &str = "discard";
 
 /// Steps of an update that are not rehearsed: they look at or change the world, or were done before.
 const NOT_REHEARSED: [&str; 7] = [

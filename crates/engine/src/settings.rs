@@ -106,13 +106,19 @@ fn check(settings: &Settings) -> Result<(), Problem> {
         return wrong("limits are at least 1");
     }
     let rehearsal = &settings.rehearsal;
-    if rehearsal.valid_days == 0 || rehearsal.disk_bytes == Some(0) {
+    if rehearsal.valid_days == 0
+        || rehearsal.disk_bytes == Some(0)
+        || rehearsal.limit_seconds == 0
+        || rehearsal.neutralise_seconds == 0
+    {
         return wrong("limits are at least 1");
     }
     let seconds = [
         settings.blackout_deadline_s.unwrap_or(1),
         settings.hold.seconds,
         settings.hold.drain_seconds,
+        rehearsal.limit_seconds.into(),
+        rehearsal.neutralise_seconds.into(),
     ];
     if seconds.into_iter().any(|limit| limit > LONGEST_LIMIT_S) {
         return wrong("no limit is longer than a day");

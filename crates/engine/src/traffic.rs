@@ -4,7 +4,7 @@
 //! nothing through until it has an order. One that has lost the engine keeps its last order, and comes back within a
 //! second: for so long after a front has gone, and after the engine's own start, no front being there proves nothing.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,9 +12,13 @@ use std::time::{Duration, Instant};
 use semver::Version;
 
 use crate::api::{HoldLimits, TrafficMode, TrafficOrder, TrafficReport};
+use crate::rehearsal::Drain;
 
 /// A living front that lost the engine is back within this time.
 const RETURN: Duration = Duration::from_millis(1200);
+
+/// Instants of which it is remembered how long requests under way took to finish.
+const DRAINS: usize = 60;
 
 /// The order of the moment and who has it.
 pub struct Traffic {
@@ -28,6 +32,8 @@ struct Inner {
     next_front: u64,
     /// Until when a front may be alive that has an older order and is not connected.
     strays_until: Instant,
+    /// Milliseconds in which requests under way have finished, at some instants lately, oldest first.
+    drains: VecDeque<u64>,
 }
 
 impl Traffic {
@@ -43,6 +49,7 @@ impl Traffic {
                 fronts: HashMap::new(),
                 next_front: 1,
                 strays_until: Instant::now() + RETURN,
+                drains: VecDeque::new(),
             }),
             changed: Condvar::new(),
         }
@@ -129,10 +136,25 @@ impl Traffic {
 
     /// A front says how it stands.
     pub fn report(&self, front: u64, report: TrafficReport) {
-        if let Some(entry) = self.lock().fronts.get_mut(&front) {
+        let mut inner = self.lock();
+        if let Some(entry) = inner.fronts.get_mut(&front) {
             *entry = Some(report);
+            inner.drains.extend(report.drain_ms);
+            let many = inner.drains.len().saturating_sub(DRAINS);
+            inner.drains.drain(..many);
         }
+        drop(inner);
         self.changed.notify_all();
+    }
+
+    /// How long holding would have had to wait for requests under way lately; nothing while no front has said so.
+    pub(crate) fn drain(&self) -> Option<Drain> {
+        let mut known: Vec<u64> = self.lock().drains.iter().copied().collect();
+        known.sort_unstable();
+        Some(Drain {
+            usual_ms: *known.get(known.len() / 2)?,
+            longest_ms: *known.last()?,
+        })
     }
 
     /// The next order after the one with this number; `None` when none comes within `patience` or the front is gone.
@@ -222,6 +244,7 @@ mod tests {
                 sequence,
                 in_flight: 3,
                 held: 0,
+                drain_ms: None,
             },
         );
         assert_eq!(traffic.hold(HoldLimits::default(), None, QUICK, &|_| ()), 3);
@@ -231,6 +254,7 @@ mod tests {
                 sequence,
                 in_flight: 0,
                 held: 9,
+                drain_ms: None,
             },
         );
         assert_eq!(
@@ -255,6 +279,7 @@ mod tests {
                 sequence,
                 in_flight: 0,
                 held: 0,
+                drain_ms: None,
             },
         );
         let started = Instant::now();

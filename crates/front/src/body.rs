@@ -40,9 +40,12 @@ impl Body {
     pub(crate) fn passed(
         incoming: Incoming,
         sender: Sender,
-        flight: Flight,
+        mut flight: Flight,
         endless: bool,
     ) -> Body {
+        if endless {
+            flight.set_endless();
+        }
         let cut = endless.then(|| Box::pin(flight.upstream().until_cut()) as Pin<Box<_>>);
         let mut passed = Passed {
             incoming: Some(incoming),

@@ -16,6 +16,7 @@ use obnova_engine::api::{HoldLimits, TrafficMode, TrafficOrder};
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, timeout_at};
 
+use crate::pace::Turn;
 use crate::upstream::Upstream;
 
 /// Nobody is held longer than a day, whatever the settings say; it also keeps times within what the clock can count.
@@ -28,6 +29,8 @@ pub(crate) struct Gate {
     turned: watch::Sender<()>,
     /// Wakes the reporter when numbers change while holding.
     moved: Notify,
+    /// Wakes the reporter when a sample has ended.
+    sampled: Notify,
 }
 
 struct Inner {
@@ -36,6 +39,23 @@ struct Inner {
     held_bytes: u64,
     /// The front is ending: nobody is kept any more.
     closed: bool,
+    /// Requests let through so far: the number of the next one.
+    entered: u64,
+    /// Requests in flight that would never end by themselves.
+    endless: u64,
+    sample: Option<Sample>,
+    /// How the last sample ended.
+    drained: Option<Duration>,
+}
+
+/// The requests that were in flight at one instant and may end by themselves: how long they take is how long holding would have had
+/// to wait for them.
+struct Sample {
+    began: Instant,
+    /// Those with a number below this one.
+    before: u64,
+    /// How many of them are still in flight.
+    left: u64,
 }
 
 enum Mode {
@@ -65,6 +85,10 @@ pub(crate) enum Refusal {
 pub(crate) struct Flight {
     gate: Arc<Gate>,
     upstream: Arc<Upstream>,
+    number: u64,
+    is_endless: bool,
+    /// Kept by one that was held, until it is answered.
+    turn: Option<Turn>,
 }
 
 /// A request that waits. It counts as held until this is dropped.
@@ -75,6 +99,11 @@ struct Place {
 
 enum Attempt {
     Passed(Flight),
+    /// It has waited and may pass, but not all who have at once.
+    Queues {
+        upstream: Arc<Upstream>,
+        turned: watch::Receiver<()>,
+    },
     Waits {
         longest: Duration,
         turned: watch::Receiver<()>,
@@ -94,9 +123,14 @@ impl Gate {
                 numbers: Numbers::default(),
                 held_bytes: 0,
                 closed: false,
+                entered: 0,
+                endless: 0,
+                sample: None,
+                drained: None,
             }),
             turned: watch::Sender::new(()),
             moved: Notify::new(),
+            sampled: Notify::new(),
         })
     }
 
@@ -107,9 +141,19 @@ impl Gate {
     pub(crate) async fn enter(self: &Arc<Self>, bytes: u64) -> Result<Flight, Refusal> {
         let arrived = Instant::now();
         let mut place: Option<Place> = None;
+        let mut turn: Option<Turn> = None;
         loop {
-            match self.attempt(bytes, place.is_some()) {
+            match self.attempt(bytes, place.is_some(), &mut turn) {
                 Attempt::Passed(flight) => return Ok(flight),
+                Attempt::Queues {
+                    upstream,
+                    mut turned,
+                } => {
+                    tokio::select! {
+                        got = upstream.pace().turn() => turn = got,
+                        _ = turned.changed() => {}
+                    }
+                }
                 Attempt::Refused(refusal) => return Err(refusal),
                 Attempt::Waits {
                     longest,
@@ -131,15 +175,28 @@ impl Gate {
     }
 
     /// One look at the order in force, and its consequence, as one indivisible act.
-    fn attempt(self: &Arc<Self>, bytes: u64, has_place: bool) -> Attempt {
+    fn attempt(self: &Arc<Self>, bytes: u64, has_place: bool, turn: &mut Option<Turn>) -> Attempt {
         let mut inner = self.lock();
         let (limits, reason) = match &inner.mode {
             Mode::Pass(upstream) => {
                 let upstream = Arc::clone(upstream);
+                if has_place
+                    && !turn
+                        .as_ref()
+                        .is_some_and(|turn| turn.is_of(upstream.pace()))
+                {
+                    let turned = self.turned.subscribe();
+                    return Attempt::Queues { upstream, turned };
+                }
                 inner.numbers.in_flight += 1;
+                let number = inner.entered;
+                inner.entered += 1;
                 return Attempt::Passed(Flight {
                     gate: Arc::clone(self),
                     upstream,
+                    number,
+                    is_endless: false,
+                    turn: turn.take(),
                 });
             }
             Mode::Hold { limits, reason } => (*limits, reason),
@@ -182,6 +239,38 @@ impl Gate {
     /// Whether requests are being held.
     pub(crate) fn holds(&self) -> bool {
         matches!(self.lock().mode, Mode::Hold { .. })
+    }
+
+    /// Begins to time how long those take to finish that are in flight now, while requests pass. One that is still being timed
+    /// ends with what it has come to.
+    pub(crate) fn begin_sample(&self) {
+        let mut inner = self.lock();
+        if let Some(last) = inner.sample.take() {
+            inner.drained = Some(last.began.elapsed());
+        }
+        if matches!(inner.mode, Mode::Pass(_)) {
+            let left = inner.numbers.in_flight - inner.endless;
+            inner.sample = Some(Sample {
+                began: Instant::now(),
+                before: inner.entered,
+                left,
+            });
+            inner.settle_sample();
+        }
+        if inner.drained.is_some() {
+            self.sampled.notify_one();
+        }
+    }
+
+    /// Waits until a sample has ended: how long it took.
+    pub(crate) async fn sampled(&self) -> Duration {
+        loop {
+            let drained = self.lock().drained.take();
+            match drained {
+                Some(drained) => return drained,
+                None => self.sampled.notified().await,
+            }
+        }
     }
 
     /// Waits until the numbers change while holding.
@@ -236,7 +325,25 @@ impl Inner {
                 },
             },
         };
+        // Those of another order are none of this.
+        self.sample = None;
         Some(std::mem::replace(&mut self.mode, mode))
+    }
+
+    /// A request does not count any more, if it did.
+    fn leave_sample(&mut self, number: u64) {
+        if let Some(sample) = &mut self.sample
+            && number < sample.before
+        {
+            sample.left -= 1;
+            self.settle_sample();
+        }
+    }
+
+    fn settle_sample(&mut self) {
+        if let Some(sample) = self.sample.take_if(|sample| sample.left == 0) {
+            self.drained = Some(sample.began.elapsed());
+        }
     }
 }
 
@@ -245,12 +352,33 @@ impl Flight {
     pub(crate) fn upstream(&self) -> &Arc<Upstream> {
         &self.upstream
     }
+
+    /// It will not end by itself: nobody would wait for it, and those that were held do not have to.
+    pub(crate) fn set_endless(&mut self) {
+        self.turn = None;
+        if std::mem::replace(&mut self.is_endless, true) {
+            return;
+        }
+        let mut inner = self.gate.lock();
+        inner.endless += 1;
+        inner.leave_sample(self.number);
+        if inner.drained.is_some() {
+            self.gate.sampled.notify_one();
+        }
+    }
 }
 
 impl Drop for Flight {
     fn drop(&mut self) {
         let mut inner = self.gate.lock();
         inner.numbers.in_flight -= 1;
+        match self.is_endless {
+            true => inner.endless -= 1,
+            false => inner.leave_sample(self.number),
+        }
+        if inner.drained.is_some() {
+            self.gate.sampled.notify_one();
+        }
         if matches!(inner.mode, Mode::Hold { .. }) {
             self.gate.moved.notify_one();
         }

@@ -20,6 +20,7 @@ mod gate;
 mod headers;
 mod notice;
 mod orders;
+mod pace;
 mod proxy;
 mod server;
 mod tunnel;

@@ -16,6 +16,8 @@ const SHORTEST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// Reports come at most this often; the one that nothing is in flight any more comes at once.
 const REPORT_GAP: Duration = Duration::from_millis(20);
+/// How often it is timed how long requests under way take to finish.
+const SAMPLE_PAUSE: Duration = Duration::from_secs(20);
 /// How long the engine may take to say what the product is called.
 const NAME_TIME: Duration = Duration::from_secs(10);
 
@@ -28,6 +30,7 @@ pub(crate) async fn follow(front: Arc<Front>, engine: Client) {
             front: &front,
             engine: &engine,
             last: None,
+            next_sample: Instant::now() + SAMPLE_PAUSE,
         };
         let reason = match talk.run().await {
             Ok(()) => "the engine closed the connection".to_owned(),
@@ -52,6 +55,7 @@ struct Talk<'a> {
     front: &'a Arc<Front>,
     engine: &'a Client,
     last: Option<Reported>,
+    next_sample: Instant,
 }
 
 /// The last report.
@@ -78,6 +82,12 @@ impl Talk<'_> {
                         None => return Ok(()),
                     }
                 }
+                () = sleep_until(self.next_sample) => {
+                    self.next_sample = Instant::now() + SAMPLE_PAUSE;
+                    self.front.gate.begin_sample();
+                    Ok(())
+                }
+                drained = self.front.gate.sampled() => self.report_drained(drained, &mut conversation).await,
                 (sequence, numbers) = next => self.report(sequence, numbers, &mut conversation).await,
             }
             .map_err(|error| error.to_string())?;
@@ -108,6 +118,25 @@ impl Talk<'_> {
         self.report(order.sequence, numbers, conversation).await
     }
 
+    /// Says how long holding would have had to wait just now. Before there is an order nobody would know what to make of it.
+    async fn report_drained(
+        &self,
+        drained: Duration,
+        conversation: &mut Conversation,
+    ) -> io::Result<()> {
+        let Some(last) = self.last else {
+            return Ok(());
+        };
+        let numbers = self.front.gate.numbers();
+        let report = TrafficReport {
+            sequence: last.sequence,
+            in_flight: numbers.in_flight,
+            held: numbers.held,
+            drain_ms: Some(u64::try_from(drained.as_millis()).unwrap_or(u64::MAX)),
+        };
+        conversation.send(&report).await
+    }
+
     async fn report(
         &mut self,
         sequence: u64,
@@ -124,6 +153,7 @@ impl Talk<'_> {
                 sequence,
                 in_flight: numbers.in_flight,
                 held: numbers.held,
+                drain_ms: None,
             })
             .await
     }

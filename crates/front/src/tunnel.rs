@@ -10,7 +10,8 @@ use tokio::io::copy_bidirectional;
 use crate::gate::Flight;
 
 /// Joins the two sides as soon as both have changed their protocol.
-pub(crate) fn open(client: OnUpgrade, application: OnUpgrade, flight: Flight) {
+pub(crate) fn open(client: OnUpgrade, application: OnUpgrade, mut flight: Flight) {
+    flight.set_endless();
     tokio::spawn(async move {
         tokio::select! {
             () = flight.upstream().until_cut() => {}

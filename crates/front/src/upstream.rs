@@ -19,6 +19,8 @@ use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::pace::Pace;
+
 /// An unused connection is kept this long. Short, because an application closes its idle connections after its own time
 /// (five seconds is common) and a request sent in that instant would be lost; a new connection on loopback costs next to nothing.
 const IDLE: Duration = Duration::from_secs(1);
@@ -39,6 +41,7 @@ pub(crate) struct Upstream {
     address: SocketAddr,
     pool: Mutex<Pool>,
     connecting: Semaphore,
+    pace: Pace,
     ended: AtomicBool,
     cut: watch::Sender<bool>,
 }
@@ -76,6 +79,7 @@ impl Upstream {
             address,
             pool: Mutex::default(),
             connecting: Semaphore::new(CONNECTING),
+            pace: Pace::new(),
             ended: AtomicBool::new(false),
             cut: watch::Sender::new(false),
         })
@@ -83,6 +87,11 @@ impl Upstream {
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// How fast those that were held are let go.
+    pub(crate) fn pace(&self) -> &Pace {
+        &self.pace
     }
 
     /// Sends a request and waits for the head of its response. Give the connection back with [`Upstream::keep`] when the

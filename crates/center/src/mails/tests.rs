@@ -157,6 +157,8 @@ fn failed_rehearsal() -> Rehearsal {
         isolation: Isolation::Network,
         data_bytes: 1,
         expired: None,
+        walk: vec![],
+        failed: None,
     }
 }
 

@@ -73,10 +73,11 @@ pub async fn confirm(
     let t = page.t();
     match answer {
         Ok(Answer::Plan(plan)) => {
-            let version = plan.then.last().unwrap_or(&plan.to).to_string();
+            let last = plan.then.last().unwrap_or(&plan.to);
+            let version = last.to_string();
             let can_install = plan.obstacles.is_empty() || insist;
             let insisting = super::updates::insisting(t, &plan.obstacles);
-            let foretold = foretold(&page, &plan.to);
+            let foretold = foretold(&page, last);
             let plan = PlanView {
                 from: plan.from.to_string(),
                 to: plan.to.to_string(),

@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use obnova_engine::api::{
-    self, Answer, Expired, Isolation, Phase, Rehearsal, RehearsalOutcome, Rehearsing, Request,
+    self, Answer, Expired, Hop, Isolation, Phase, Rehearsal, RehearsalOutcome, Rehearsing, Request,
 };
 use obnova_engine::problem;
 use obnova_text::Text;
@@ -53,8 +53,31 @@ struct Last {
     expired: Option<String>,
     problem: Option<Explained>,
     foretold: Option<Foretold>,
+    /// What there is to say of each version, where one click goes through several.
+    walk: Vec<HopView>,
     is_open: bool,
     address: String,
+}
+
+/// One of several versions on the way.
+struct HopView {
+    version: String,
+    foretold: Option<Foretold>,
+    /// It is the one that failed.
+    failed: bool,
+    /// Its steps; nothing where it was not come to.
+    steps: Option<String>,
+}
+
+impl HopView {
+    fn of(t: &'static Text, hop: &Hop, rehearsal: &Rehearsal) -> HopView {
+        HopView {
+            version: hop.version.to_string(),
+            foretold: hop.forecast.as_ref().map(|it| Foretold::new(t, it)),
+            failed: rehearsal.failed.as_ref() == Some(&hop.version),
+            steps: (!hop.steps.is_empty()).then(|| Steps::new(t, &hop.steps, None).html()),
+        }
+    }
 }
 
 /// How far the running one is: drawn again and again.
@@ -90,7 +113,7 @@ impl<'a> Card<'a> {
         let offer = state.check.as_ref().and_then(|check| check.offer.as_ref());
         let version = match (&state.rehearsing, offer) {
             (Some(running), _) => &running.version,
-            (None, Some(offer)) => offer.route.first().unwrap_or(&offer.version),
+            (None, Some(offer)) => &offer.version,
             (None, None) => return None,
         };
         let last = offer
@@ -138,6 +161,7 @@ impl Last {
             expired: rehearsal.expired.map(|why| {
                 t.get(match why {
                     Expired::Version => "rehearsal-expired-version",
+                    Expired::Route => "rehearsal-expired-route",
                     Expired::Age => "rehearsal-expired-age",
                     Expired::Growth => "rehearsal-expired-growth",
                 })
@@ -147,6 +171,11 @@ impl Last {
                 .forecast
                 .as_ref()
                 .map(|forecast| Foretold::new(t, forecast)),
+            walk: rehearsal
+                .walk
+                .iter()
+                .map(|hop| HopView::of(t, hop, rehearsal))
+                .collect(),
             is_open: rehearsal.isolation == Isolation::None
                 && rehearsal.outcome != RehearsalOutcome::NotMade,
             address: format!("/updates/rehearsal/{}", rehearsal.version),
@@ -173,10 +202,7 @@ pub fn picture(t: &'static Text, running: &Rehearsing) -> askama::Result<String>
         .count();
     let elapsed = format::between(running.started, Timestamp::now());
     Picture {
-        title: t.with(
-            "rehearsal-running",
-            &[("version", &running.version.to_string())],
-        ),
+        title: title(t, running),
         steps: Steps::new(t, &running.steps, running.progress.as_ref()).html(),
         done,
         total: running.steps.len(),
@@ -184,6 +210,25 @@ pub fn picture(t: &'static Text, running: &Rehearsing) -> askama::Result<String>
         t,
     }
     .render()
+}
+
+/// What is tried, and which of several versions it has come to.
+fn title(t: &Text, running: &Rehearsing) -> String {
+    let version = running.version.to_string();
+    let place = |at| running.route.iter().position(|version| version == at);
+    let (at, number) = match running.at.as_ref().map(|at| (at, place(at))) {
+        Some((at, Some(place))) if running.route.len() > 1 => (at.to_string(), place + 1),
+        _ => return t.with("rehearsal-running", &[("version", &version)]),
+    };
+    t.with(
+        "rehearsal-running-walk",
+        &[
+            ("version", &version),
+            ("at", &at),
+            ("number", &number.to_string()),
+            ("total", &running.route.len().to_string()),
+        ],
+    )
 }
 
 /// The step that runs, for those who cannot see it.

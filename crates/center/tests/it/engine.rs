@@ -311,8 +311,11 @@ impl Shared {
                 Problem::new(problem::REHEARSAL_RUNNING).arg("version", "1.1.0"),
             );
         }
+        let version = version.unwrap_or(Version::new(1, 1, 0));
         facts.state.rehearsing = Some(Rehearsing {
-            version: version.unwrap_or(Version::new(1, 1, 0)),
+            route: vec![version.clone()],
+            at: Some(version.clone()),
+            version,
             started: Timestamp::now(),
             actor,
             steps: REHEARSAL.iter().map(|step| waiting(step)).collect(),
@@ -515,6 +518,7 @@ const REHEARSAL: [&str; 9] = [
 /// What a rehearsal foretells.
 pub fn forecast() -> Forecast {
     Forecast {
+        drain_ms: 0,
         blackout_ms: 2_000,
         blackout_min_ms: 1_600,
         blackout_max_ms: 3_200,
@@ -533,6 +537,8 @@ pub fn rehearsal(outcome: RehearsalOutcome, actor: &str) -> Rehearsal {
         _ => StepStatus::Waiting,
     };
     Rehearsal {
+        walk: vec![],
+        failed: None,
         version: Version::new(1, 1, 0),
         from: Version::new(1, 0, 0),
         started: now - jiff::SignedDuration::from_secs(42),

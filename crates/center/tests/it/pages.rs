@@ -211,6 +211,8 @@ async fn settings_are_saved_in_centre_and_engine_and_secrets_are_never_shown() {
         ("drain_seconds", "5"),
         ("rehearsal_valid_days", "7"),
         ("rehearsal_growth", "20"),
+        ("rehearsal_limit", "360"),
+        ("rehearsal_neutralise", "600"),
         ("keep_copies", "1"),
         ("keep_days", "30"),
         ("import_url", "postgres://u:dbpass@db/crm"),

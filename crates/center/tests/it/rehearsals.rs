@@ -226,6 +226,50 @@ async fn the_forecast_stands_beside_what_it_came_to() {
 }
 
 #[tokio::test]
+async fn a_walk_through_several_versions_is_told_version_after_version() {
+    let (centre, anna) = offered().await;
+    let mut known = rehearsal(RehearsalOutcome::Passed, "Anna");
+    let stops = [Version::new(1, 0, 5), known.version.clone()];
+    let hop = |version: &Version| Hop {
+        version: version.clone(),
+        steps: known.steps.clone(),
+        forecast: Some(Forecast {
+            drain_ms: 700,
+            ..forecast()
+        }),
+    };
+    known.walk = stops.iter().map(hop).collect();
+    known.forecast = known.walk[0].forecast.clone();
+    let mut failed = rehearsal(RehearsalOutcome::Failed, "Anna");
+    failed.walk = known.walk.clone();
+    failed.walk[0].forecast = None;
+    failed.walk[1].steps.clear();
+    failed.failed = Some(stops[0].clone());
+    let show = async |known: Rehearsal| {
+        centre.engine().change(|facts| {
+            let mut offer = offer();
+            offer.route = stops.to_vec();
+            offer.rehearsal = Some(known);
+            facts.finds = found(Some(offer));
+        });
+        anna.fragment("/updates/offer").await
+    };
+    let part = show(known).await;
+    for text in [
+        "goes through several versions",
+        "of it 700\u{a0}ms until requests under way have finished",
+        "1.0.5",
+    ] {
+        assert!(part.contains(text), "{text} in {part}");
+    }
+    let part = show(failed).await;
+    assert!(
+        part.contains("failed here") && part.contains("not reached"),
+        "{part}"
+    );
+}
+
+#[tokio::test]
 async fn settings_of_rehearsals_and_copies_are_kept_and_changed() {
     let (centre, anna) = offered().await;
     let before = Settings {
@@ -236,6 +280,8 @@ async fn settings_of_rehearsals_and_copies_are_kept_and_changed() {
             growth_percent: 15,
             disk_bytes: Some(1_500_000_000),
             unisolated: true,
+            limit_seconds: 90 * 60,
+            neutralise_seconds: 45,
         },
         keep: KeepRule {
             copies: 4,
@@ -268,6 +314,8 @@ async fn settings_of_rehearsals_and_copies_are_kept_and_changed() {
         ("rehearsal_daily_at", "02:30"),
         ("rehearsal_valid_days", "3"),
         ("rehearsal_growth", "15"),
+        ("rehearsal_limit", "90"),
+        ("rehearsal_neutralise", "45"),
         ("rehearsal_disk", "1.5"),
         ("rehearsal_unisolated", "yes"),
         ("keep_copies", "4"),

@@ -10,13 +10,19 @@ use super::{Problem, Progress, StepState};
 /// A rehearsal that is running.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rehearsing {
-    /// The version that is tried.
+    /// The version that is tried: the last one, where the way leads through others.
     pub version: Version,
+    /// Every version that is gone through, in order; the last one is `version`.
+    #[serde(default)]
+    pub route: Vec<Version>,
+    /// The version that is being tried at the moment.
+    #[serde(default)]
+    pub at: Option<Version>,
     /// When it began.
     pub started: Timestamp,
     /// Who asked, or `obnova` when it began by itself.
     pub actor: String,
-    /// Every step of it, in order.
+    /// Every step of it, in order; those of an update are of the version `at`.
     pub steps: Vec<StepState>,
     /// How far the running step is, when that is known.
     pub progress: Option<Progress>,
@@ -25,10 +31,16 @@ pub struct Rehearsing {
 /// A rehearsal that has ended: the newest one of a version.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Rehearsal {
-    /// The version that was tried.
+    /// The version that was tried: the last one, where the way leads through others.
     pub version: Version,
     /// The version that was installed then.
     pub from: Version,
+    /// What it said of each version that one click goes through, in order; empty when that is `version` alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub walk: Vec<Hop>,
+    /// The version that failed, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<Version>,
     /// When it began.
     pub started: Timestamp,
     /// When it ended.
@@ -38,10 +50,11 @@ pub struct Rehearsal {
     /// How it ended.
     pub outcome: RehearsalOutcome,
     /// Its steps, in order: `download`, `clone`, those of an update that are made while requests are held, `way_back`, `compare`.
+    /// Of several versions they are those of the last one that was tried.
     pub steps: Vec<StepState>,
     /// Why it failed, or could not be made.
     pub problem: Option<Problem>,
-    /// What the update will take, measured; only when it passed.
+    /// What the update will take, measured; only when it passed. Of several versions it is all of them together.
     pub forecast: Option<Forecast>,
     /// Whether the clone could reach anything but itself.
     pub isolation: Isolation,
@@ -49,6 +62,39 @@ pub struct Rehearsal {
     pub data_bytes: u64,
     /// Why it does not count any more, if so.
     pub expired: Option<Expired>,
+}
+
+/// One of several versions that a rehearsal went through.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Hop {
+    /// Which.
+    pub version: Version,
+    /// The steps of its update.
+    pub steps: Vec<StepState>,
+    /// What its update will take; only when the rehearsal passed.
+    pub forecast: Option<Forecast>,
+}
+
+impl Rehearsal {
+    /// Every version that it went through, in order.
+    pub fn route(&self) -> Vec<Version> {
+        match self.walk.is_empty() {
+            true => vec![self.version.clone()],
+            false => self.walk.iter().map(|hop| hop.version.clone()).collect(),
+        }
+    }
+
+    /// What it foretold of the update from one version to another, both on its way.
+    pub fn foretold(&self, from: &Version, to: &Version) -> Option<&Forecast> {
+        if self.walk.is_empty() {
+            let is_it = self.from == *from && self.version == *to;
+            return self.forecast.as_ref().filter(|_| is_it);
+        }
+        let before = std::iter::once(&self.from).chain(self.walk.iter().map(|hop| &hop.version));
+        let mut hops = self.walk.iter().zip(before);
+        let (hop, _) = hops.find(|(hop, before)| hop.version == *to && *before == from)?;
+        hop.forecast.as_ref()
+    }
 }
 
 /// How a rehearsal ended.
@@ -79,6 +125,8 @@ pub enum Isolation {
 pub enum Expired {
     /// It was made from another version.
     Version,
+    /// The way there leads through other versions now.
+    Route,
     /// It is too old.
     Age,
     /// The data has grown too much since.
@@ -88,8 +136,11 @@ pub enum Expired {
 /// What an update will take, measured by a rehearsal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forecast {
-    /// Milliseconds in which requests will be held: stop, protect, migrate, start, verify.
+    /// Milliseconds in which requests will be held: waiting for those under way, stop, protect, migrate, start, verify.
     pub blackout_ms: u64,
+    /// Milliseconds of it in which those that are under way when holding begins will finish.
+    #[serde(default)]
+    pub drain_ms: u64,
     /// The shortest it is likely to be.
     pub blackout_min_ms: u64,
     /// The longest it is likely to be.
@@ -130,6 +181,10 @@ pub struct RehearsalSettings {
     pub disk_bytes: Option<u64>,
     /// Also where the clone cannot be cut off from the network: what the release does there may reach the world.
     pub unisolated: bool,
+    /// Seconds that it may take, from when the copying begins; then it is broken off.
+    pub limit_seconds: u32,
+    /// Seconds that the release's neutralise command may take.
+    pub neutralise_seconds: u32,
 }
 
 impl Default for RehearsalSettings {
@@ -141,6 +196,8 @@ impl Default for RehearsalSettings {
             growth_percent: 20,
             disk_bytes: None,
             unisolated: false,
+            limit_seconds: 6 * 3600,
+            neutralise_seconds: 600,
         }
     }
 }

@@ -67,4 +67,8 @@ pub struct TrafficReport {
     pub in_flight: u64,
     /// Requests waiting.
     pub held: u64,
+    /// Now and then while it passes: milliseconds in which all requests that were under way at one instant have finished, streams
+    /// without end aside, since those are cut. This is how long holding would have had to wait then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain_ms: Option<u64>,
 }

@@ -133,7 +133,7 @@ impl Engine {
         let update = self.hub.with_history(|history| history.next_id());
         let kind = UpdateKind::Install;
         let mut context = self.context(update, kind, &from, &to, release.as_ref(), &|_, _, _| ());
-        let forecast = self.foretold(&to, &from);
+        let forecast = self.foretold(&offer.route, &from);
         context.hold = hold::limits(context.hold, forecast.as_ref());
         plan::dry_run(offer, &context).map(|plan| Answer::Plan(Box::new(plan)))
     }

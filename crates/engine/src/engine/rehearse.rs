@@ -53,8 +53,25 @@ struct Slot {
 
 #[derive(Debug, Clone)]
 struct Wish {
+    /// The version that it is for.
     version: Version,
+    /// Those that lead there, in order; the last one is that.
+    route: Vec<Version>,
     actor: String,
+}
+
+impl Wish {
+    fn of(offer: &Offer, actor: String) -> Wish {
+        let route = match offer.route.is_empty() {
+            true => vec![offer.version.clone()],
+            false => offer.route.clone(),
+        };
+        Wish {
+            version: offer.version.clone(),
+            route,
+            actor,
+        }
+    }
 }
 
 /// A rehearsal that runs.
@@ -105,14 +122,18 @@ impl Rehearsals {
         self.changed.notify_all();
     }
 
-    /// The rehearsal that is running.
+    /// The rehearsal that is running, until nothing is left of its clone.
     pub(super) fn rehearsing(&self) -> Option<Rehearsing> {
         let slot = self.lock();
-        let run = slot.running.as_ref().filter(|run| !run.is_dead)?;
-        Some(run.rehearsing.clone())
+        Some(slot.running.as_ref()?.rehearsing.clone())
     }
 
-    /// Breaks off what runs, and returns when nothing of it does.
+    /// Waits until nothing is left of a clone whose rehearsal has ended, if that does not take too long.
+    fn wait_deleted(&self) {
+        self.wait_while(|slot| slot.running.as_ref().is_some_and(|run| run.is_dead));
+    }
+
+    /// Breaks off what runs, and returns when nothing of it does; its clone may still be being deleted then.
     ///
     /// # Errors
     /// `rehearsal-running`: something of it does not end.
@@ -204,12 +225,13 @@ impl Engine {
         let history = self.hub.with_history(Clone::clone);
         let check = self.releases.check(&installed, &channel, &history)?;
         let offer = self.with_rehearsal(check.offer?, &installed);
-        let version = offer.route.first()?.clone();
+        if offer.route.is_empty() {
+            return None;
+        }
         if !due && !is_wanting(offer.rehearsal.as_ref(), Timestamp::now()) {
             return None;
         }
-        let actor = BY_ITSELF.to_owned();
-        let wish = Wish { version, actor };
+        let wish = Wish::of(&offer, BY_ITSELF.to_owned());
         // An update may have begun meanwhile; from here on it would break this off.
         let work = self.lock_work();
         let mut slot = self.rehearsals.lock();
@@ -231,7 +253,6 @@ impl Engine {
         if let Some(obstacle) = offer.obstacles.iter().find(in_the_way) {
             return Err(obstacle.clone());
         }
-        let version = offer.route.first().unwrap_or(&offer.version).clone();
         let work = self.settled_work();
         if work.busy {
             let to = self.hub.with_history(|history| {
@@ -249,7 +270,7 @@ impl Engine {
                 Problem::new(problem::REHEARSAL_RUNNING).arg("version", &run.rehearsing.version)
             );
         }
-        let wish = Wish { version, actor };
+        let wish = Wish::of(&offer, actor);
         slot.running = Some(Run::new(&wish));
         slot.wish = Some(wish);
         drop(slot);
@@ -261,6 +282,7 @@ impl Engine {
     /// Breaks off the rehearsal that is running.
     pub(super) fn cancel_rehearsal(&self) -> Result<Answer, Problem> {
         self.rehearsals.break_off()?;
+        self.rehearsals.wait_deleted();
         self.state()
     }
 
@@ -274,12 +296,13 @@ impl Engine {
         })
     }
 
-    /// The newest rehearsal of a version, and whether it counts.
-    fn newest_rehearsal(&self, version: &Version, installed: &Version) -> Option<Rehearsal> {
-        let mut found = self.rehearsals.store.read(version)?;
+    /// The newest rehearsal of the last version of this route, and whether it counts.
+    fn newest_rehearsal(&self, route: &[Version], installed: &Version) -> Option<Rehearsal> {
+        let mut found = self.rehearsals.store.read(route.last()?)?;
         let settings: RehearsalSettings = self.settings.current().rehearsal;
         let judge = Judge {
             installed,
+            route: Some(route),
             settings: &settings,
             now: Timestamp::now(),
             data_bytes: &|| self.data_bytes(),
@@ -288,10 +311,9 @@ impl Engine {
         Some(found)
     }
 
-    /// Says in an offer what the rehearsal of its first version means for it.
+    /// Says in an offer what its rehearsal means for it.
     pub(super) fn with_rehearsal(&self, mut offer: Offer, installed: &Version) -> Offer {
-        let first = offer.route.first();
-        offer.rehearsal = first.and_then(|version| self.newest_rehearsal(version, installed));
+        offer.rehearsal = self.newest_rehearsal(&offer.route, installed);
         let obstacle = offer.rehearsal.as_ref().and_then(rehearsal::blocking);
         offer.obstacles.extend(obstacle);
         let all = |obstacles: &[Problem]| obstacles.iter().all(rehearsal::is_insistable);
@@ -299,10 +321,32 @@ impl Engine {
         offer
     }
 
-    /// What a rehearsal that passed and counts has foretold of this update.
-    pub(super) fn foretold(&self, to: &Version, from: &Version) -> Option<Forecast> {
-        let newest = self.newest_rehearsal(to, from)?;
-        newest.forecast.filter(|_| newest.expired.is_none())
+    /// What a rehearsal that passed and counts has foretold of the update to the first version of this route, or of what is left of
+    /// one.
+    pub(super) fn foretold(&self, route: &[Version], from: &Version) -> Option<Forecast> {
+        let known = self.rehearsals.store.read(route.last()?)?;
+        let to = route.first()?;
+        if known.from == *from {
+            let newest = self.newest_rehearsal(route, from)?;
+            return newest
+                .foretold(from, to)
+                .filter(|_| newest.expired.is_none())
+                .cloned();
+        }
+        // One of the later versions of a click, whose first one has just been installed. What that has made of the data is in it.
+        let settings = self.settings.current().rehearsal;
+        let judge = Judge {
+            installed: &known.from,
+            route: None,
+            settings: &settings,
+            now: Timestamp::now(),
+            data_bytes: &|| 0,
+        };
+        let is_left = known.route().ends_with(route);
+        known
+            .foretold(from, to)
+            .filter(|_| is_left && judge.expired(&known).is_none())
+            .cloned()
     }
 
     /// Bytes of database and data files, as of a while ago.
@@ -346,6 +390,8 @@ impl Run {
         Run {
             rehearsing: Rehearsing {
                 version: wish.version.clone(),
+                route: wish.route.clone(),
+                at: wish.route.first().cloned(),
                 started: Timestamp::now(),
                 actor: wish.actor.clone(),
                 steps: rehearsal::step_names().into_iter().map(waiting).collect(),

@@ -1,9 +1,12 @@
-//! The course of a rehearsal on the clone: the steps of an update, then the way back, then whether all is as before.
+//! The course of a rehearsal on the clone: the steps of the update to each version on the way, then all the ways back, and whether
+//! all is as before after each.
 //!
 //! The steps are those of [`crate::steps`] themselves; only their journal is another one: words to the engine. A crash here needs no
 //! recovery, since nothing of the clone is kept.
 
 use std::time::{Duration, Instant};
+
+use semver::Version;
 
 use crate::api::{Problem, RehearsalOutcome};
 use crate::database::Database;
@@ -20,8 +23,49 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// The step after whose way forwards, and before whose way back, nobody works with the data.
 const STOP: &str = "stop";
 
-/// How a rehearsal ended, and why.
-pub(super) type End = (RehearsalOutcome, Option<Problem>);
+/// How a rehearsal ended.
+pub(super) struct End {
+    /// How.
+    pub(super) outcome: RehearsalOutcome,
+    /// Why, unless it passed.
+    pub(super) problem: Option<Problem>,
+    /// The version that failed.
+    pub(super) failed: Option<Version>,
+}
+
+impl End {
+    /// It could not be made; that says nothing about any version.
+    pub(super) fn not_made(problem: Problem) -> End {
+        End {
+            outcome: RehearsalOutcome::NotMade,
+            problem: Some(problem),
+            failed: None,
+        }
+    }
+
+    fn failed(problem: Problem, version: &Version) -> End {
+        End {
+            outcome: RehearsalOutcome::Failed,
+            problem: Some(problem),
+            failed: Some(version.clone()),
+        }
+    }
+}
+
+/// One version of the walk: what was begun of its update.
+struct Hop<'a> {
+    cx: &'a Context<'a>,
+    begun: Vec<&'static dyn Step>,
+    was: Option<Was>,
+}
+
+/// Why a version's update does not go on.
+enum Stopped {
+    /// It fails.
+    Failed(Problem),
+    /// It cannot be told whether all is as before later.
+    Blind(Problem),
+}
 
 /// What all that counts was at one moment.
 struct Was {
@@ -52,45 +96,101 @@ impl Was {
     }
 }
 
-/// Runs the course on a clone on which the version before serves.
-pub(super) fn run(cx: &Context, speaker: &Speaker) -> End {
-    let mut begun: Vec<&'static dyn Step> = Vec::new();
-    let mut was = None;
+/// Runs the course on a clone on which the version before serves: the update to one version after another, each of which finds what
+/// the one before has left, as in one click; then back from the last to the first, so that every way back is from where its update
+/// really ends.
+pub(super) fn run(hops: &[Context], speaker: &Speaker) -> End {
+    let mut tried: Vec<Hop> = Vec::new();
     let mut failure = None;
-    let before = size(cx);
-    for step in update_steps() {
-        begun.push(step);
-        match forwards(cx, speaker, step) {
+    for cx in hops {
+        speaker.say(&Word::Version {
+            version: cx.to.clone(),
+        });
+        let before = size(cx);
+        let mut hop = Hop {
+            cx,
+            begun: Vec::new(),
+            was: None,
+        };
+        let result = hop.forwards(speaker);
+        tried.push(hop);
+        speaker.say(&Word::Grown {
+            bytes: size(cx).saturating_sub(before),
+        });
+        match result {
             Ok(()) => {}
-            Err(problem) => {
-                failure = Some(problem);
+            Err(Stopped::Blind(problem)) => return End::not_made(problem),
+            Err(Stopped::Failed(problem)) => {
+                failure = Some((problem, cx.to));
                 break;
             }
         }
-        if step.name() == STOP {
-            match Was::now(cx) {
-                Ok(now) => was = Some(now),
-                Err(problem) => return (RehearsalOutcome::NotMade, Some(problem)),
+    }
+    match (failure, way_back(&tried, speaker)) {
+        (None, Ok(())) => End {
+            outcome: RehearsalOutcome::Passed,
+            problem: None,
+            failed: None,
+        },
+        (Some((problem, version)), Ok(())) | (None, Err((problem, version))) => {
+            End::failed(problem, version)
+        }
+        // A version that fails is one thing; one that cannot be left again is worse.
+        (Some((failure, failed)), Err((problem, version))) => {
+            let both = [(&problem, version), (&failure, failed)].map(|(it, version)| {
+                let detail = it.detail.as_deref().unwrap_or_default();
+                format!("{version}: {}: {detail}", it.code)
+            });
+            End::failed(problem.detail(both.join("\n")), version)
+        }
+    }
+}
+
+impl Hop<'_> {
+    fn forwards(&mut self, speaker: &Speaker) -> Result<(), Stopped> {
+        for step in update_steps() {
+            self.begun.push(step);
+            forwards(self.cx, speaker, step).map_err(Stopped::Failed)?;
+            if step.name() == STOP {
+                self.was = Some(Was::now(self.cx).map_err(Stopped::Blind)?);
             }
         }
+        Ok(())
     }
-    speaker.say(&Word::Grown {
-        bytes: size(cx).saturating_sub(before),
-    });
-    let back = way_back(cx, speaker, &begun, was.as_ref());
-    match (failure, back) {
-        (None, Ok(())) => (RehearsalOutcome::Passed, None),
-        (Some(problem), Ok(())) | (None, Err(problem)) => (RehearsalOutcome::Failed, Some(problem)),
-        // A version that fails is one thing; one that cannot be left again is worse.
-        (Some(failure), Err(problem)) => {
-            let both = [&problem, &failure].map(|it| {
-                let detail = it.detail.as_deref().unwrap_or_default();
-                format!("{}: {detail}", it.code)
+
+    /// Milliseconds that undoing it takes. Whether all is as before is looked at when everything is but that nobody works with it:
+    /// the version before may write as soon as it serves. That look is no part of the way back's time.
+    fn back(&self, speaker: &Speaker) -> Result<Back, Problem> {
+        speaker.say(&Word::Back {
+            version: self.cx.to.clone(),
+        });
+        let mut back = Back {
+            took_ms: 0,
+            compared: Ok(0),
+        };
+        for step in self.begun.iter().rev() {
+            if step.name() == STOP {
+                let compare = |was| compare(self.cx, was);
+                back.compared = self.was.as_ref().map_or(Ok(0), compare);
+            }
+            let began = Instant::now();
+            undo(self.cx, *step)?;
+            let took_ms = milliseconds(began);
+            back.took_ms += took_ms;
+            speaker.say(&Word::Undone {
+                step: step.name().to_owned(),
+                took_ms,
             });
-            let problem = problem.detail(both.join("\n"));
-            (RehearsalOutcome::Failed, Some(problem))
         }
+        Ok(back)
     }
+}
+
+/// A version's update that was undone.
+struct Back {
+    took_ms: u64,
+    /// Milliseconds that it took to compare, if all is as before.
+    compared: Result<u64, Problem>,
 }
 
 /// Bytes of database and data files.
@@ -131,14 +231,8 @@ fn forwards(cx: &Context, speaker: &Speaker, step: &dyn Step) -> Result<(), Prob
     }
 }
 
-/// Undoes what was begun, newest first. Whether all is as before is looked at when everything is but that nobody works with it:
-/// the version before may write as soon as it serves. That look is no part of the way back's time.
-fn way_back(
-    cx: &Context,
-    speaker: &Speaker,
-    begun: &[&'static dyn Step],
-    was: Option<&Was>,
-) -> Result<(), Problem> {
+/// Undoes what was begun, newest first; a failure with the version that cannot be left.
+fn way_back<'a>(tried: &[Hop<'a>], speaker: &Speaker) -> Result<(), (Problem, &'a Version)> {
     let said = |step: &str, problem: Problem| {
         speaker.say(&Word::Failed {
             step: step.to_owned(),
@@ -146,39 +240,41 @@ fn way_back(
         });
         problem
     };
-    speaker.say(&Word::Started {
-        step: WAY_BACK.to_owned(),
-    });
-    let mut took_ms = 0;
-    let mut compared = Ok(0);
-    for step in begun.iter().rev() {
-        if step.name() == STOP {
-            compared = was.map_or(Ok(0), |was| compare(cx, was));
-        }
-        let began = Instant::now();
-        undo(cx, *step).map_err(|problem| said(WAY_BACK, problem))?;
-        let took = milliseconds(began);
-        took_ms += took;
-        speaker.say(&Word::Undone {
-            step: step.name().to_owned(),
-            took_ms: took,
+    let start = |step: &str| {
+        speaker.say(&Word::Started {
+            step: step.to_owned(),
         });
+    };
+    let finish = |step: &str, took_ms| {
+        speaker.say(&Word::Finished {
+            step: step.to_owned(),
+            took_ms,
+            detail: None,
+        });
+    };
+    start(WAY_BACK);
+    let (mut took_ms, mut compared_ms) = (0, 0);
+    let mut differs = None;
+    for hop in tried.iter().rev() {
+        let back = hop
+            .back(speaker)
+            .map_err(|problem| (said(WAY_BACK, problem), hop.cx.to))?;
+        took_ms += back.took_ms;
+        match back.compared {
+            Ok(took_ms) => compared_ms += took_ms,
+            // What differs after the first way back differs after the others too.
+            Err(problem) => differs = differs.or(Some((problem, hop.cx.to))),
+        }
     }
-    speaker.say(&Word::Finished {
-        step: WAY_BACK.to_owned(),
-        took_ms,
-        detail: None,
-    });
-    speaker.say(&Word::Started {
-        step: COMPARE.to_owned(),
-    });
-    let took_ms = compared.map_err(|problem| said(COMPARE, problem))?;
-    speaker.say(&Word::Finished {
-        step: COMPARE.to_owned(),
-        took_ms,
-        detail: None,
-    });
-    Ok(())
+    finish(WAY_BACK, took_ms);
+    start(COMPARE);
+    match differs {
+        Some((problem, version)) => Err((said(COMPARE, problem), version)),
+        None => {
+            finish(COMPARE, compared_ms);
+            Ok(())
+        }
+    }
 }
 
 fn undo(cx: &Context, step: &dyn Step) -> Result<(), Problem> {

@@ -13,6 +13,8 @@ const LITTLE_GROWTH: u64 = 16 << 20;
 pub(crate) struct Judge<'a> {
     /// The installed version.
     pub(crate) installed: &'a Version,
+    /// The versions that lead to it now, where that is known.
+    pub(crate) route: Option<&'a [Version]>,
     /// How long it counts.
     pub(crate) settings: &'a RehearsalSettings,
     /// The present.
@@ -26,6 +28,9 @@ impl Judge<'_> {
     pub(crate) fn expired(&self, rehearsal: &Rehearsal) -> Option<Expired> {
         if rehearsal.from != *self.installed {
             return Some(Expired::Version);
+        }
+        if self.route.is_some_and(|route| *route != rehearsal.route()) {
+            return Some(Expired::Route);
         }
         let days = i64::from(self.settings.valid_days);
         let until = rehearsal.finished.checked_add((days * 24).hours());
@@ -50,7 +55,8 @@ pub(crate) fn blocking(rehearsal: &Rehearsal) -> Option<Problem> {
             let detail = problem.detail.as_deref().unwrap_or_default();
             format!("{}: {detail}", problem.code)
         });
-        let obstacle = Problem::new(problem::REHEARSAL_FAILED).arg("version", &rehearsal.version);
+        let version = rehearsal.failed.as_ref().unwrap_or(&rehearsal.version);
+        let obstacle = Problem::new(problem::REHEARSAL_FAILED).arg("version", version);
         match why {
             Some(why) => obstacle.detail(why),
             None => obstacle,
@@ -66,7 +72,7 @@ pub(crate) fn is_insistable(obstacle: &Problem) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::Isolation;
+    use crate::api::{Hop, Isolation};
 
     const NOON: i64 = 1_700_000_000;
 
@@ -84,6 +90,8 @@ mod tests {
             outcome,
             steps: vec![],
             problem: Some(Problem::new("unhealthy").detail("503")),
+            walk: vec![],
+            failed: None,
             forecast: None,
             isolation: Isolation::Network,
             data_bytes: 1 << 30,
@@ -94,6 +102,7 @@ mod tests {
     fn expired(hours: i64, installed: Version, bytes: u64) -> Option<Expired> {
         let judge = Judge {
             installed: &installed,
+            route: None,
             settings: &RehearsalSettings::default(),
             now: at(hours),
             data_bytes: &|| bytes,
@@ -115,6 +124,36 @@ mod tests {
         assert_eq!(expired(1, old, grown), Some(Expired::Growth));
         let other = Version::new(1, 0, 5);
         assert_eq!(expired(1, other, gibibyte), Some(Expired::Version));
+    }
+
+    #[test]
+    fn one_that_went_another_way_does_not_count() {
+        let installed = Version::new(1, 0, 0);
+        let (stop, last) = (Version::new(1, 0, 5), Version::new(1, 1, 0));
+        let mut walked = rehearsal(RehearsalOutcome::Passed);
+        let expired = |walked: &Rehearsal, route: &[Version]| {
+            let judge = Judge {
+                installed: &installed,
+                route: Some(route),
+                settings: &RehearsalSettings::default(),
+                now: at(1),
+                data_bytes: &|| 0,
+            };
+            judge.expired(walked)
+        };
+        let (straight, around) = ([last.clone()], [stop.clone(), last.clone()]);
+        assert_eq!(expired(&walked, &straight), None);
+        assert_eq!(expired(&walked, &around), Some(Expired::Route));
+        walked.walk = around
+            .iter()
+            .map(|version| Hop {
+                version: version.clone(),
+                steps: vec![],
+                forecast: None,
+            })
+            .collect();
+        assert_eq!(expired(&walked, &around), None);
+        assert_eq!(expired(&walked, &straight), Some(Expired::Route));
     }
 
     #[test]

@@ -15,12 +15,14 @@ use crate::durable;
 pub(crate) struct Task {
     /// The installed version.
     pub(crate) from: Version,
-    /// The version to be tried.
-    pub(crate) to: Version,
+    /// The versions to be tried, one after another; the last one is what it is all for.
+    pub(crate) route: Vec<Version>,
     /// Bytes of disk that the clone may take.
     pub(crate) disk_bytes: u64,
     /// Go on also where the clone cannot be cut off from the network.
     pub(crate) unisolated: bool,
+    /// Seconds that the command that neutralises the data may take.
+    pub(crate) neutralise_seconds: u32,
     /// Runs [`crate::launch::run`].
     pub(crate) launcher: Vec<String>,
     /// Runs [`crate::rehearsal::work`].
@@ -52,6 +54,16 @@ pub(crate) enum Word {
     Data {
         /// How many.
         bytes: u64,
+    },
+    /// The update to this version begins; what is said from here on is about that.
+    Version {
+        /// Which.
+        version: Version,
+    },
+    /// The update to this version is undone; what is said from here on is about that.
+    Back {
+        /// Which.
+        version: Version,
     },
     /// A step has begun.
     Started {
@@ -111,6 +123,8 @@ pub(crate) enum Word {
         outcome: RehearsalOutcome,
         /// Why, unless it passed.
         problem: Option<Problem>,
+        /// The version that failed.
+        failed: Option<Version>,
     },
 }
 
@@ -126,6 +140,8 @@ impl Word {
                 Isolation::Network => "cut off: a network of its own, loopback only".to_owned(),
                 Isolation::None => "WARNING: not cut off from the network".to_owned(),
             }),
+            Word::Version { version } => Some(format!("--- the update to {version}")),
+            Word::Back { version } => Some(format!("--- the way back from {version}")),
             Word::Data { bytes } => Some(format!("database and data files: {bytes} bytes")),
             Word::Grown { bytes } => Some(format!("grown by {bytes} bytes")),
             Word::Undone { step, took_ms } => Some(format!("{step} undone in {took_ms} ms")),
@@ -142,9 +158,14 @@ impl Word {
                 Some(format!("{step} done in {took_ms} ms {detail}"))
             }
             Word::Failed { step, problem } => Some(format!("{step} FAILED {}", of(problem))),
-            Word::End { outcome, problem } => {
+            Word::End {
+                outcome,
+                problem,
+                failed,
+            } => {
                 let why = problem.as_ref().map(of).unwrap_or_default();
-                Some(format!("{outcome:?} {why}"))
+                let who = failed.as_ref().map(Version::to_string).unwrap_or_default();
+                Some(format!("{outcome:?} {who} {why}"))
             }
         }
     }

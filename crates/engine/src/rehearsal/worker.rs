@@ -14,20 +14,21 @@ use std::process::{Command, ExitCode, Stdio};
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use obnova_release::{Description, Stop};
+use obnova_release::Stop;
+use semver::Version;
 
-use crate::api::{HoldLimits, Isolation, Problem, RehearsalOutcome, Unit, UpdateKind};
+use crate::api::{HoldLimits, Isolation, Problem, Unit, UpdateKind};
 use crate::database::{self, Database};
 use crate::installation::{Installation, ServiceDriver};
-use crate::launch::{Record, Start};
 use crate::rehearsal::course::{self, End, milliseconds};
+use crate::rehearsal::neutralise::{self, Copy};
 use crate::rehearsal::words::{Speaker, Task, Word};
 use crate::rehearsal::{self, CLONE, Place, isolation};
 use crate::releases::Releases;
 use crate::service::{self, Service};
-use crate::step::{Context, command, environment};
+use crate::step::Context;
 use crate::traffic::Traffic;
-use crate::{account, application, durable, log, problem};
+use crate::{account, application, durable, problem};
 
 /// First argument: copy, then go inside.
 const WORK: &str = "work";
@@ -40,9 +41,7 @@ const PROBE: &str = "probe";
 
 /// The lowest priority.
 const NICE: i32 = 19;
-/// Lines of its output that a problem quotes.
-const QUOTED_LINES: usize = 20;
-/// A migration that hangs must end some day.
+/// A step that hangs must end some day; the engine's limit for all of it is shorter.
 const LONGEST: Duration = Duration::from_secs(86_400);
 /// Kept of the engine's own environment, for the database's tools; the application gets none of it but what it always does.
 pub(crate) const KEPT_VARIABLES: [&str; 8] = [
@@ -119,11 +118,20 @@ impl Work {
             step: CLONE.to_owned(),
             problem: problem.clone(),
         });
-        (RehearsalOutcome::NotMade, Some(problem))
+        End::not_made(problem)
     }
 
-    fn end(&self, (outcome, problem): End) {
-        self.speaker.say(&Word::End { outcome, problem });
+    fn end(&self, end: End) {
+        self.speaker.say(&Word::End {
+            outcome: end.outcome,
+            problem: end.problem,
+            failed: end.failed,
+        });
+    }
+
+    /// The installed version, and those to be tried.
+    fn versions(&self) -> impl Iterator<Item = &Version> {
+        std::iter::once(&self.task.from).chain(&self.task.route)
     }
 
     fn system(path: &Path) -> impl Fn(io::Error) -> Problem {
@@ -261,7 +269,7 @@ impl Work {
             durable::set_mode_unsynced(directory, 0o1777).map_err(Self::system(directory))?;
         }
         // Copies: a version may write into its own tree.
-        for version in [&self.task.from, &self.task.to] {
+        for version in self.versions() {
             let (tree, copy) = (self.installation.tree(version), clone.tree(version));
             let facts = format!("{version}.json");
             let link = |path: &Path| path.with_file_name(&facts);
@@ -274,13 +282,15 @@ impl Work {
         Ok(())
     }
 
-    /// The data, once more for the way back on the clone, and the trees. Where blocks are shared nearly none of it is taken.
+    /// The data, once more for the way back from each version on the clone, and the trees. Where blocks are shared nearly none of it
+    /// is taken.
     fn check_room(&self, bytes: u64) -> Result<(), Problem> {
-        let trees = [&self.task.from, &self.task.to]
-            .into_iter()
+        let trees = self
+            .versions()
             .map(|version| crate::files::size(&self.installation.tree(version)))
             .sum::<u64>();
-        let needed = bytes.saturating_mul(2).saturating_add(trees);
+        let copies = self.task.route.len() as u64 + 1;
+        let needed = bytes.saturating_mul(copies).saturating_add(trees);
         let shares = durable::shares_blocks(self.place.root());
         if needed <= self.task.disk_bytes || shares {
             return Ok(());
@@ -436,7 +446,7 @@ impl Work {
         }
         let end = match self.course(&clone, database.as_ref(), service.as_ref()) {
             Ok(end) => end,
-            Err(problem) => (RehearsalOutcome::NotMade, Some(problem)),
+            Err(problem) => End::not_made(problem),
         };
         if let Err(problem) = service.stop(&Stop::default(), Duration::from_secs(5)) {
             eprintln!("{problem:?}");
@@ -453,10 +463,19 @@ impl Work {
     ) -> Result<(), Problem> {
         let from = &self.task.from;
         // The new version's where the installed one has none, as was so before there was such a command.
-        for version in [from, &self.task.to] {
+        for version in self.versions() {
             let description = crate::step::installed(clone, version)?.description;
             if let Some(words) = &description.server.neutralise {
-                self.neutralise(clone, database, &description, words)?;
+                let seconds = self.task.neutralise_seconds;
+                let limit = Duration::from_secs(seconds.into());
+                let copy = Copy { clone, database };
+                self.note(neutralise::run(
+                    &copy,
+                    &description,
+                    words,
+                    limit,
+                    &self.task.launcher,
+                )?);
                 break;
             }
         }
@@ -465,45 +484,6 @@ impl Work {
         application::set_installed(clone, from)?;
         application::ensure_running(clone, database, service, from)?;
         Ok(())
-    }
-
-    fn neutralise(
-        &self,
-        clone: &Installation,
-        database: &dyn Database,
-        description: &Description,
-        words: &[String],
-    ) -> Result<(), Problem> {
-        let failed = |detail: String| {
-            Problem::new(problem::REHEARSAL_IMPOSSIBLE)
-                .detail(format!("the command that neutralises the copy: {detail}"))
-        };
-        let version = &description.version;
-        let log = clone.logs().join("neutralise.log");
-        let record = clone.state_dir.join("neutralise.json");
-        let start = Start {
-            record: &record,
-            note: serde_json::Value::Null,
-            log: &log,
-            die_with_parent: true,
-            service: &clone.service,
-            command: &command(clone, database, words, version, 0),
-            env: &environment(clone, database, description, 0),
-            directory: &clone.tree(version),
-        };
-        let status = start
-            .spawn(&self.task.launcher)
-            .and_then(|mut child| child.wait())
-            .map_err(|error| failed(error.to_string()))?;
-        Record::finish_off(&record).map_err(Self::system(&record))?;
-        let said = log::tail(&log, QUOTED_LINES).join("\n");
-        match status.success() {
-            true => {
-                self.note(format!("neutralised by {version}: {said}"));
-                Ok(())
-            }
-            false => Err(failed(format!("{status}: {said}"))),
-        }
     }
 
     fn course(
@@ -515,24 +495,30 @@ impl Work {
         let releases = Releases::open(&self.installation)?;
         let limits = HoldLimits::default();
         let progress = |done, total, unit| self.speaker.say(&Word::Progress { done, total, unit });
-        let cx = Context {
-            installation: clone,
-            update: 1,
-            kind: UpdateKind::Install,
-            from: &self.task.from,
-            to: &self.task.to,
-            release: None,
-            releases: &releases,
-            database,
-            service,
-            traffic: &Traffic::holding(limits),
-            hold: limits,
-            keeping: Default::default(),
-            data_files: Default::default(),
-            deadline: Some(Instant::now() + LONGEST),
-            progress: &progress,
-            cancelled: &AtomicBool::new(false),
-        };
-        Ok(course::run(&cx, &self.speaker))
+        let traffic = Traffic::holding(limits);
+        let cancelled = AtomicBool::new(false);
+        let both = self.versions().zip(&self.task.route);
+        let hops: Vec<Context> = (1..)
+            .zip(both)
+            .map(|(update, (from, to))| Context {
+                installation: clone,
+                update,
+                kind: UpdateKind::Install,
+                from,
+                to,
+                release: None,
+                releases: &releases,
+                database,
+                service,
+                traffic: &traffic,
+                hold: limits,
+                keeping: Default::default(),
+                data_files: Default::default(),
+                deadline: Some(Instant::now() + LONGEST),
+                progress: &progress,
+                cancelled: &cancelled,
+            })
+            .collect();
+        Ok(course::run(&hops, &self.speaker))
     }
 }

@@ -27,6 +27,11 @@ pub const CASES: &[Case] = &[
     ("a_clone_that_would_not_fit_is_not_begun", would_not_fit),
     ("a_clone_that_grows_too_large_is_broken_off", grows),
     ("one_rehearsal_at_a_time", one_at_a_time),
+    ("one_that_takes_too_long_is_broken_off", too_long),
+    (
+        "a_command_that_does_not_come_to_make_the_clone_harmless_is_broken_off",
+        never_harmless,
+    ),
 ];
 
 /// Slow enough for every step to be hit.
@@ -169,4 +174,46 @@ fn one_at_a_time() -> Result<String> {
     it.settled()?;
     it.end()?;
     Ok("refused".to_owned())
+}
+
+fn too_long() -> Result<String> {
+    let it = started(&Release {
+        shell: Some("sleep 600; exec \"$@\""),
+        ..NEWEST
+    })?;
+    let before = it.now()?;
+    let settings = RehearsalSettings {
+        limit_seconds: 8,
+        ..RehearsalSettings::default()
+    };
+    set(&it, settings)?;
+    let began = Instant::now();
+    let rehearsal = rehearse_to(&it, "2.0.0", RehearsalOutcome::NotMade)?;
+    let took = began.elapsed();
+    ensure!(code(&rehearsal) == "rehearsal-too-long", "{rehearsal:?}");
+    ensure!(took < Duration::from_secs(60), "after {took:?}");
+    ensure!(offer(&it)?.obstacles.is_empty(), "it stands in the way");
+    before.expect_same(&it.now()?)?;
+    it.end()?;
+    Ok(format!("after {took:.0?}"))
+}
+
+fn never_harmless() -> Result<String> {
+    let it = started(&Release {
+        server: "neutralise = [\"/bin/sh\", \"-c\", \"echo waiting; sleep 600\"]",
+        ..NEWEST
+    })?;
+    let before = it.now()?;
+    let settings = RehearsalSettings {
+        neutralise_seconds: 1,
+        ..RehearsalSettings::default()
+    };
+    set(&it, settings)?;
+    let rehearsal = rehearse_to(&it, "2.0.0", RehearsalOutcome::NotMade)?;
+    ensure!(code(&rehearsal) == "neutralise-too-long", "{rehearsal:?}");
+    let said = rehearsal.problem.and_then(|problem| problem.detail);
+    ensure!(said.as_deref() == Some("waiting"), "{said:?}");
+    before.expect_same(&it.now()?)?;
+    it.end()?;
+    Ok("after a second".to_owned())
 }

@@ -12,6 +12,7 @@ mod isolated;
 mod outcomes;
 mod postgres;
 mod stage;
+mod walk;
 
 use std::process::ExitCode;
 
@@ -29,6 +30,7 @@ fn main() -> ExitCode {
                 isolated::CASES,
                 counts::CASES,
                 ends::CASES,
+                walk::CASES,
                 postgres::CASES,
             ]
             .concat();

@@ -130,6 +130,7 @@ impl Front {
                     sequence: order.sequence,
                     in_flight: 0,
                     held: 0,
+                    drain_ms: None,
                 };
                 orders.push(order);
                 if writeln!(stream, "{}", serde_json::to_string(&report)?).is_err() {

@@ -2,6 +2,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 
 use super::*;
+use crate::pace;
 
 const ROUNDS: u64 = 500;
 
@@ -32,7 +33,15 @@ fn nobody_is_inside_after_nothing_was_reported_in_flight() {
         for _ in 0..4 {
             scope.spawn(|| {
                 while !over.load(Ordering::Relaxed) {
-                    if let Attempt::Passed(flight) = gate.attempt(0, true) {
+                    let attempt = gate.attempt(0, false, &mut None);
+                    if let Attempt::Waits { .. } = attempt {
+                        // It does not wait.
+                        drop(Place {
+                            gate: Arc::clone(&gate),
+                            bytes: 0,
+                        });
+                    }
+                    if let Attempt::Passed(flight) = attempt {
                         entered.fetch_add(1, Ordering::Relaxed);
                         if forbidden.load(Ordering::SeqCst) {
                             over.store(true, Ordering::Relaxed);
@@ -124,4 +133,102 @@ async fn a_closed_gate_keeps_nobody() {
     gate.close();
     assert_eq!(waiting.await.unwrap(), Some(Refusal::Starting));
     assert_eq!(gate.enter(0).await.err(), Some(Refusal::Starting));
+}
+
+async fn entered(gate: &Arc<Gate>) -> Flight {
+    gate.enter(0).await.ok().unwrap()
+}
+
+#[tokio::test]
+async fn those_that_were_held_go_a_few_at_a_time_and_the_others_at_once() {
+    let gate = Gate::new();
+    let (sender, mut flights) = tokio::sync::mpsc::unbounded_channel();
+    let held = pace::AT_ONCE as u64 + 10;
+    for _ in 0..held {
+        let (gate, sender) = (Arc::clone(&gate), sender.clone());
+        tokio::spawn(async move { sender.send(entered(&gate).await).ok() });
+    }
+    while gate.numbers().held < held {
+        tokio::task::yield_now().await;
+    }
+    gate.apply(&pass());
+    let mut under_way = Vec::new();
+    for _ in 0..pace::AT_ONCE {
+        under_way.push(flights.recv().await.unwrap());
+    }
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(flights.try_recv().is_err(), "more than a few went");
+    assert_eq!(gate.numbers().held, 10);
+    // Whoever did not have to wait.
+    drop(entered(&gate).await);
+    // One that is answered makes room for another, and so does a stream without end.
+    drop(under_way.pop());
+    under_way.push(flights.recv().await.unwrap());
+    under_way[0].set_endless();
+    under_way.push(flights.recv().await.unwrap());
+    assert_eq!(gate.numbers().held, 8);
+    // Those that take long are not waited for.
+    for _ in 0..8 {
+        under_way.push(flights.recv().await.unwrap());
+    }
+    assert_eq!(gate.numbers().in_flight, held - 1);
+    drop(under_way);
+    assert_eq!(gate.numbers(), Numbers::default());
+}
+
+#[tokio::test]
+async fn those_that_queue_are_held_by_the_next_order() {
+    let gate = Gate::new();
+    let held = pace::AT_ONCE as u64 + 10;
+    let (sender, mut flights) = tokio::sync::mpsc::unbounded_channel();
+    for _ in 0..held {
+        let (gate, sender) = (Arc::clone(&gate), sender.clone());
+        tokio::spawn(async move { sender.send(entered(&gate).await).ok() });
+    }
+    while gate.numbers().held < held {
+        tokio::task::yield_now().await;
+    }
+    gate.apply(&pass());
+    let mut under_way = Vec::new();
+    for _ in 0..pace::AT_ONCE {
+        under_way.push(flights.recv().await.unwrap());
+    }
+    gate.apply(&hold(HoldLimits::default()));
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(flights.try_recv().is_err(), "one slipped through");
+    gate.apply(&pass());
+    for _ in 0..10 {
+        under_way.push(flights.recv().await.unwrap());
+    }
+    assert_eq!(gate.numbers().in_flight, held);
+}
+
+#[tokio::test]
+async fn it_is_timed_how_long_holding_would_have_to_wait() {
+    let gate = Gate::new();
+    gate.begin_sample();
+    assert!(gate.lock().drained.is_none(), "nothing passes");
+    gate.apply(&pass());
+    gate.begin_sample();
+    assert!(gate.sampled().await < Duration::from_secs(1));
+    let (quick, slow) = (entered(&gate).await, entered(&gate).await);
+    let mut endless = entered(&gate).await;
+    gate.begin_sample();
+    endless.set_endless();
+    // It was not under way then.
+    let later = entered(&gate).await;
+    drop(quick);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    drop(slow);
+    assert!(gate.sampled().await >= Duration::from_millis(200));
+    // Streams are cut, so nobody waits for them; what takes longer than until the next look is what it has come to.
+    gate.begin_sample();
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    gate.begin_sample();
+    assert!(gate.sampled().await >= Duration::from_millis(300));
+    drop((later, endless));
+    gate.sampled().await;
+    assert_eq!(gate.numbers(), Numbers::default());
 }

@@ -37,6 +37,8 @@ struct Facts {
     seen: AtomicU64,
     connections: AtomicU64,
     open: AtomicU64,
+    at_once: AtomicU64,
+    most: AtomicU64,
     gate: Semaphore,
 }
 
@@ -52,6 +54,8 @@ impl App {
             seen: AtomicU64::new(0),
             connections: AtomicU64::new(0),
             open: AtomicU64::new(0),
+            at_once: AtomicU64::new(0),
+            most: AtomicU64::new(0),
             gate: Semaphore::new(0),
         });
         let mut task = JoinSet::new();
@@ -71,6 +75,11 @@ impl App {
     /// Connections made so far.
     pub fn connections(&self) -> u64 {
         self.facts.connections.load(Ordering::SeqCst)
+    }
+
+    /// The most requests for `/slow` that it answered at one time.
+    pub fn most(&self) -> u64 {
+        self.facts.most.load(Ordering::SeqCst)
     }
 
     /// Connections that are open.
@@ -127,7 +136,10 @@ async fn answer(facts: Arc<Facts>, request: Request<Incoming>) -> Response<Body>
     let query = request.uri().query().unwrap_or_default().to_owned();
     match path.as_str() {
         "/slow" => {
+            let at_once = facts.at_once.fetch_add(1, Ordering::SeqCst) + 1;
+            facts.most.fetch_max(at_once, Ordering::SeqCst);
             tokio::time::sleep(Duration::from_millis(query.parse().unwrap())).await;
+            facts.at_once.fetch_sub(1, Ordering::SeqCst);
             text(&facts.name)
         }
         "/gate" => {

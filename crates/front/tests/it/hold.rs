@@ -43,6 +43,26 @@ async fn held_requests_go_to_the_version_that_serves_next_and_none_is_lost() {
 }
 
 #[tokio::test]
+async fn an_application_that_has_just_started_is_not_asked_by_all_at_once() {
+    let (front, mut engine) = holding(limits()).await;
+    let client = client();
+    let asking: Vec<_> = (0..400)
+        .map(|_| tokio::spawn(client.get(front.url("/slow?30")).send()))
+        .collect();
+    // Those that come later than that do not wait, and are in nobody's way.
+    sleep(Duration::from_millis(700)).await;
+    let app = App::start("A").await;
+    let held = engine.pass(&app).await.held;
+    assert!(held > 300, "{held} are held");
+    for answer in join_all(asking).await {
+        assert_eq!(answer.unwrap().unwrap().text().await.unwrap(), "A");
+    }
+    assert_eq!(app.seen(), 400);
+    // Some may take longer than the next one waits, on a busy machine.
+    assert!(app.most() < 200, "{} at once", app.most());
+}
+
+#[tokio::test]
 async fn an_acknowledgement_of_passing_says_how_many_were_held() {
     let (front, mut engine) = holding(limits()).await;
     let app = App::start("A").await;

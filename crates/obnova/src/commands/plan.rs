@@ -6,7 +6,7 @@ use obnova_engine::api::{Answer, Plan, Rehearsal, Request};
 use obnova_engine::client::Client;
 use semver::Version;
 
-use super::status::{forecast, rehearsal};
+use super::status::{forecasts, rehearsal};
 use crate::output::{Failed, Output, explain};
 
 /// The dry run.
@@ -32,7 +32,7 @@ pub async fn run(
             lines.push(text.with("cli-disk", &[("needed", &needed), ("free", &free)]));
             if let Some(known) = &known {
                 lines.push(rehearsal(text, known));
-                lines.extend(known.forecast.as_ref().map(|it| forecast(text, it)));
+                lines.extend(forecasts(text, known));
             }
             lines.extend(
                 plan.obstacles
@@ -51,5 +51,6 @@ async fn rehearsed(client: &Client, plan: &Plan) -> Option<Rehearsal> {
         return None;
     };
     let known = state.check?.offer?.rehearsal?;
-    (known.version == plan.to).then_some(known)
+    let last = plan.then.last().unwrap_or(&plan.to);
+    (known.version == *last).then_some(known)
 }

@@ -14,13 +14,16 @@ use semver::Version;
 use serde_json::json;
 
 use super::install::actor;
-use super::status::{forecast, rehearsal, seconds};
+use super::status::{forecasts, rehearsal, rehearsing_at, seconds};
 use crate::output::{Failed, Output, REHEARSAL_FAILED, explain, say};
 
 /// A rehearsal has no events: its state is looked at this often.
 const POLL: Duration = Duration::from_millis(250);
 /// How often a restarting engine is tried again before giving up: about two minutes.
 const TRIES: u32 = 480;
+
+/// Steps that there are once, however many versions are gone through.
+const COMMON: [&str; 2] = ["download", "clone"];
 
 /// What to do about rehearsals.
 pub enum Wish {
@@ -81,9 +84,16 @@ async fn follow(
     mut running: Rehearsing,
     output: &Output,
 ) -> anyhow::Result<State> {
-    let mut said = BTreeSet::new();
+    let mut said: BTreeSet<String> = BTreeSet::new();
     let mut tries = 0;
+    let mut at = None;
     loop {
+        if running.at != at {
+            // The same steps again, of the next version.
+            said.retain(|step| COMMON.contains(&step.as_str()));
+            at.clone_from(&running.at);
+            print_at(&running, output)?;
+        }
         print_new(&running, &mut said, output)?;
         tokio::time::sleep(POLL).await;
         match client.call(&Request::State).await {
@@ -99,6 +109,15 @@ async fn follow(
             Err(_) => tries += 1,
         }
     }
+}
+
+fn print_at(running: &Rehearsing, output: &Output) -> anyhow::Result<()> {
+    match (rehearsing_at(output.text, running), output.json) {
+        (Some(_), true) => output.line(&json!({ "at": running.at }))?,
+        (Some(line), false) => say(&line)?,
+        (None, _) => {}
+    }
+    Ok(())
 }
 
 fn print_new(
@@ -129,7 +148,7 @@ fn newest(state: &State) -> Option<&Rehearsal> {
 
 fn told(text: &Text, done: &Rehearsal) -> String {
     let mut lines = vec![rehearsal(text, done)];
-    lines.extend(done.forecast.as_ref().map(|it| forecast(text, it)));
+    lines.extend(forecasts(text, done));
     if let Some(problem) = &done.problem {
         lines.push(explain(text, problem));
         let version = done.version.to_string();

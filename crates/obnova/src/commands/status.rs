@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use obnova_engine::api::{
     Answer, Expired, Forecast, ForecastTraffic, Isolation, Phase, Rehearsal, RehearsalOutcome,
-    Request, State,
+    Rehearsing, Request, State,
 };
 use obnova_engine::client::Client;
 use obnova_text::Text;
@@ -46,6 +46,7 @@ fn describe(text: &Text, state: &State) -> String {
     if let Some(running) = &state.rehearsing {
         let version = running.version.to_string();
         lines.push(text.with("cli-rehearsing", &[("version", &version)]));
+        lines.extend(rehearsing_at(text, running));
     }
     let Some(check) = &state.check else {
         lines.push(text.get("cli-never-checked"));
@@ -60,7 +61,7 @@ fn describe(text: &Text, state: &State) -> String {
             lines.push(text.with("cli-offered", &[("version", &offer.version.to_string())]));
             if let Some(known) = &offer.rehearsal {
                 lines.push(rehearsal(text, known));
-                lines.extend(known.forecast.as_ref().map(|it| forecast(text, it)));
+                lines.extend(forecasts(text, known));
             }
             for notes in &offer.notes {
                 let language = text.lang().tag();
@@ -97,8 +98,16 @@ pub fn rehearsal(text: &Text, known: &Rehearsal) -> String {
     };
     let args = [("version", version.as_str()), ("at", finished.as_str())];
     let mut line = text.with(key, &args);
+    if let Some(failed) = known.failed.as_ref().filter(|_| !known.walk.is_empty()) {
+        let version = failed.to_string();
+        line += &format!(
+            " {}",
+            text.with("cli-rehearsal-walk-failed", &[("version", &version)])
+        );
+    }
     let expired = known.expired.map(|why| match why {
         Expired::Version => "rehearsal-expired-version",
+        Expired::Route => "rehearsal-expired-route",
         Expired::Age => "rehearsal-expired-age",
         Expired::Growth => "rehearsal-expired-growth",
     });
@@ -109,6 +118,35 @@ pub fn rehearsal(text: &Text, known: &Rehearsal) -> String {
         line += &format!(" {}", text.get("rehearsal-not-isolated"));
     }
     line
+}
+
+/// Which of several versions a rehearsal has come to.
+pub fn rehearsing_at(text: &Text, running: &Rehearsing) -> Option<String> {
+    let at = running.at.as_ref().filter(|_| running.route.len() > 1)?;
+    let number = running.route.iter().position(|version| version == at)? + 1;
+    let args = [
+        ("at", at.to_string()),
+        ("number", number.to_string()),
+        ("total", running.route.len().to_string()),
+    ];
+    let args = args.each_ref().map(|(name, value)| (*name, value.as_str()));
+    Some(text.with("cli-rehearsal-running-at", &args))
+}
+
+/// What an update will take: all of it, and version after version where there are several.
+pub fn forecasts(text: &Text, known: &Rehearsal) -> Vec<String> {
+    let Some(all) = &known.forecast else {
+        return Vec::new();
+    };
+    let hops = known.walk.iter().filter_map(|hop| {
+        let version = hop.version.to_string();
+        let name = text.with("cli-rehearsal-walk", &[("version", &version)]);
+        Some(format!(
+            "  {name} {}",
+            forecast(text, hop.forecast.as_ref()?)
+        ))
+    });
+    std::iter::once(forecast(text, all)).chain(hops).collect()
 }
 
 /// What an update will take.

@@ -19,6 +19,7 @@ step-clean = Úklid
 step-clone = Kopírování databáze a datových souborů pro zkoušku
 step-way-back = Návrat zpět na kopii
 step-compare = Porovnání kopie s původním stavem
+step-discard = Smazání kopie
 
 # Kroky návratu k předchozí verzi, které žádná aktualizace nemá.
 step-lay-out = Příprava dat z doby před aktualizací

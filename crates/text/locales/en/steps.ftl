@@ -19,6 +19,7 @@ step-clean = Tidying up
 step-clone = Copying database and data files for the rehearsal
 step-way-back = Going back on the copy
 step-compare = Comparing the copy with what it was
+step-discard = Deleting the copy
 
 # Steps of a way back to the version before that no update has.
 step-lay-out = Preparing the data from before the update

@@ -46,6 +46,8 @@ pub(super) fn read_engine(fields: &Fields, faults: &mut Vec<&'static str>) -> ap
             valid_days: small(number("rehearsal_valid_days", 1, 3_650)),
             growth_percent: small(number("rehearsal_growth", 0, 10_000)),
             unisolated: fields.ticked("rehearsal_unisolated"),
+            limit_seconds: small(number("rehearsal_limit", 1, 1_440) * 60),
+            neutralise_seconds: small(number("rehearsal_neutralise", 1, 86_400)),
             daily_at: optional(fields, "rehearsal_daily_at", "fault-time", faults, |text| {
                 Time::strptime("%H:%M", text).ok()
             }),

@@ -1,9 +1,12 @@
 //! Conducts one rehearsal from the download to the result.
 
 use super::*;
-use crate::api::{Isolation, StepStatus, UpdateKind};
+use crate::api::{Hop, Isolation, StepState, StepStatus, UpdateKind};
 use crate::launch::Start;
-use crate::rehearsal::{CLONE, DOWNLOAD, Measured, Reader, Task, Word, foretell};
+use crate::rehearsal::{
+    Between, CLONE, DISCARD, DOWNLOAD, Measured, Reader, Task, Word, foretell, together,
+    update_steps,
+};
 use crate::{log, report};
 
 /// How often the worker's words are heard.
@@ -12,6 +15,9 @@ const POLL: Duration = Duration::from_millis(50);
 const DISK_LOOK: Duration = Duration::from_secs(1);
 /// Room that stays free whatever the clone may take.
 const MARGIN: u64 = 64 << 20;
+/// Records that are tried, and bytes of each.
+const RECORDS: u32 = 5;
+const RECORD_BYTES: usize = 256;
 /// Lines of each of the clone's own logs that are kept.
 const LOG_LINES: usize = 400;
 
@@ -19,8 +25,17 @@ const LOG_LINES: usize = 400;
 struct Account {
     outcome: Option<RehearsalOutcome>,
     problem: Option<Problem>,
+    /// The version that failed.
+    failed: Option<Version>,
     isolation: Isolation,
-    measured: Measured,
+    /// Bytes of database and data files that were copied.
+    data_bytes: u64,
+    /// What was measured of each version on the way.
+    measured: Vec<Measured>,
+    /// The steps of those whose update was tried.
+    steps: Vec<Vec<StepState>>,
+    /// Which of them is spoken of.
+    at: usize,
     log: Vec<String>,
     /// When the running step began.
     step_began: Instant,
@@ -38,8 +53,12 @@ impl Engine {
         let mut account = Account {
             outcome: None,
             problem: None,
+            failed: None,
             isolation: Isolation::None,
-            measured: Measured::default(),
+            data_bytes: 0,
+            measured: vec![Measured::default(); wish.route.len()],
+            steps: Vec::new(),
+            at: 0,
             log: Vec::new(),
             step_began: Instant::now(),
         };
@@ -56,6 +75,13 @@ impl Engine {
         self.rehearsals.change(|slot| {
             if let Some(run) = &mut slot.running {
                 run.is_dead = true;
+                run.rehearsing.progress = None;
+                run.rehearsing.steps.push(StepState {
+                    step: DISCARD.to_owned(),
+                    status: StepStatus::Running,
+                    failed: false,
+                    took_ms: None,
+                });
             }
         });
         self.clear_rehearsal();
@@ -84,9 +110,10 @@ impl Engine {
         let settings = self.settings.current().rehearsal;
         let task = Task {
             from,
-            to: wish.version.clone(),
+            route: wish.route.clone(),
             disk_bytes: settings.disk_bytes.unwrap_or(free / 2),
             unisolated: settings.unisolated,
+            neutralise_seconds: settings.neutralise_seconds,
             launcher: self.service.launcher().to_vec(),
             worker: self.rehearsals.worker.clone(),
         };
@@ -96,7 +123,18 @@ impl Engine {
             free_before: free,
             may_take: task.disk_bytes,
         };
-        self.listen(child, cancel, account, &disk)
+        let limits = Limits {
+            disk,
+            time: Duration::from_secs(settings.limit_seconds.into()),
+            began: Instant::now(),
+        };
+        let ended = self.listen(child, cancel, account, &limits);
+        ended.map_err(
+            |problem| match problem.code == problem::REHEARSAL_TOO_LONG {
+                true => problem.arg("version", &wish.version),
+                false => problem,
+            },
+        )
     }
 
     /// Stands until there is a result, unless an earlier one counts.
@@ -118,13 +156,15 @@ impl Engine {
             isolation: Isolation::None,
             data_bytes: 0,
             expired: None,
+            walk: Vec::new(),
+            failed: None,
         };
         self.write_result(&rehearsal, &[])
     }
 
     /// Whether there is a rehearsal of this version that says something and counts.
     fn is_kept(&self, wish: &Wish, from: &Version) -> bool {
-        self.newest_rehearsal(&wish.version, from)
+        self.newest_rehearsal(&wish.route, from)
             .is_some_and(|newest| {
                 newest.expired.is_none() && newest.outcome != RehearsalOutcome::NotMade
             })
@@ -149,24 +189,9 @@ impl Engine {
         let step = DOWNLOAD.to_owned();
         self.hear(account, Word::Started { step: step.clone() });
         let began = Instant::now();
-        let release = self
-            .releases
-            .release(&wish.version)
-            .ok_or_else(|| Problem::new(problem::UNKNOWN_VERSION).arg("version", &wish.version))?;
-        let mut progress = |done, total| self.tell_rehearsal(done, total, Unit::Bytes);
-        let downloaded = self.releases.download(&release, &mut progress, cancel);
-        if cancel.load(Ordering::Relaxed) {
-            return Err(Problem::new(problem::REHEARSAL_BROKEN_OFF));
+        for version in &wish.route {
+            self.fetch(version, cancel)?;
         }
-        downloaded?;
-        let installed = crate::step::installed(&self.installation, &wish.version)?;
-        installed
-            .verify(&self.installation.versions())
-            .map_err(|error| {
-                Problem::new(problem::RELEASE_DAMAGED)
-                    .arg("version", &wish.version)
-                    .detail(crate::step::chain(&error))
-            })?;
         let took_ms = milliseconds(began);
         let detail = None;
         self.hear(
@@ -178,6 +203,27 @@ impl Engine {
             },
         );
         Ok(())
+    }
+
+    fn fetch(&self, version: &Version, cancel: &AtomicBool) -> Result<(), Problem> {
+        let release = self
+            .releases
+            .release(version)
+            .ok_or_else(|| Problem::new(problem::UNKNOWN_VERSION).arg("version", version))?;
+        let mut progress = |done, total| self.tell_rehearsal(done, total, Unit::Bytes);
+        let downloaded = self.releases.download(&release, &mut progress, cancel);
+        if cancel.load(Ordering::Relaxed) {
+            return Err(Problem::new(problem::REHEARSAL_BROKEN_OFF));
+        }
+        downloaded?;
+        let installed = crate::step::installed(&self.installation, version)?;
+        installed
+            .verify(&self.installation.versions())
+            .map_err(|error| {
+                Problem::new(problem::RELEASE_DAMAGED)
+                    .arg("version", version)
+                    .detail(crate::step::chain(&error))
+            })
     }
 
     fn start_worker(&self, task: &Task) -> Result<Child, Problem> {
@@ -210,7 +256,7 @@ impl Engine {
         mut child: Child,
         cancel: &AtomicBool,
         account: &mut Account,
-        disk: &Disk,
+        limits: &Limits,
     ) -> Result<(), Problem> {
         let mut words = Reader::of(self.rehearsals.place.words());
         let mut looked = Instant::now();
@@ -227,12 +273,16 @@ impl Engine {
             }
             if looked.elapsed() > DISK_LOOK {
                 looked = Instant::now();
-                if let Err(problem) = disk.look(self.rehearsals.place.root()) {
+                let root = self.rehearsals.place.root();
+                if let Err(problem) = limits.disk.look(root).and_then(|()| limits.time()) {
                     break Err(problem);
                 }
             }
             std::thread::sleep(POLL);
         };
+        if result.is_err() {
+            self.fail_running_step();
+        }
         // Whoever leads the others first; a kill is never refused, so this ends.
         let _ = child.kill();
         let _ = child.wait();
@@ -276,6 +326,38 @@ impl Engine {
         });
     }
 
+    /// Where it was when it was broken off.
+    fn fail_running_step(&self) {
+        let steps = self.rehearsals.rehearsing().map(|it| it.steps);
+        let running = |step: &StepState| step.status == StepStatus::Running;
+        if let Some(step) = steps.unwrap_or_default().into_iter().find(running) {
+            self.set_step(&step.step, StepStatus::Failed, None);
+        }
+    }
+
+    /// The steps of the version that was tried so far are kept; what is shown are those of the next one.
+    fn turn_to(&self, account: &mut Account, version: &Version) {
+        self.rehearsals.change(|slot| {
+            let Some(run) = &mut slot.running else { return };
+            let route = &run.rehearsing.route;
+            account.at = route.iter().position(|it| it == version).unwrap_or(0);
+            run.rehearsing.at = Some(version.clone());
+            if account.at == 0 {
+                return;
+            }
+            account.steps.push(of_update(&run.rehearsing.steps));
+            for step in run
+                .rehearsing
+                .steps
+                .iter_mut()
+                .filter(|it| is_of_update(it))
+            {
+                step.status = StepStatus::Waiting;
+                step.took_ms = None;
+            }
+        });
+    }
+
     fn hear(&self, account: &mut Account, mut word: Word) {
         // The worker begins anew in the middle of this step.
         if let Word::Finished { step, took_ms, .. } = &mut word
@@ -289,12 +371,22 @@ impl Engine {
         }
         match word {
             Word::Isolation { isolation } => account.isolation = isolation,
-            Word::Data { bytes } => account.measured.data_bytes = bytes,
-            Word::Grown { bytes } => account.measured.grown_bytes = bytes,
+            Word::Data { bytes } => account.data_bytes = bytes,
+            Word::Version { version } => self.turn_to(account, &version),
+            Word::Back { version } => {
+                let route = self.rehearsals.rehearsing().map(|it| it.route);
+                let place = route.and_then(|route| route.iter().position(|it| *it == version));
+                account.at = place.unwrap_or(0);
+            }
+            Word::Grown { bytes } => account.measured().grown_bytes = bytes,
             Word::Note { .. } => {}
-            Word::Rung { rung } => account.measured.rung = Some(rung),
+            Word::Rung { rung } => {
+                for measured in &mut account.measured {
+                    measured.rung = Some(rung.clone());
+                }
+            }
             Word::Undone { step, took_ms } => {
-                account.measured.undone_ms.insert(step, took_ms);
+                account.measured().undone_ms.insert(step, took_ms);
             }
             Word::Started { step } => {
                 account.step_began = Instant::now();
@@ -303,12 +395,17 @@ impl Engine {
             Word::Progress { done, total, unit } => self.tell_rehearsal(done, total, unit),
             Word::Finished { step, took_ms, .. } => {
                 self.set_step(&step, StepStatus::Done, Some(took_ms));
-                account.measured.took_ms.insert(step, took_ms);
+                account.measured().took_ms.insert(step, took_ms);
             }
             Word::Failed { step, .. } => self.set_step(&step, StepStatus::Failed, None),
-            Word::End { outcome, problem } => {
+            Word::End {
+                outcome,
+                problem,
+                failed,
+            } => {
                 account.outcome = Some(outcome);
                 account.problem = problem;
+                account.failed = failed;
             }
         }
     }
@@ -317,11 +414,14 @@ impl Engine {
     fn keep_logs(&self, account: &mut Account) {
         let place = &self.rehearsals.place;
         let state = place.state_dir();
-        let logs = [
-            ("worker", place.log()),
-            ("migration", state.join("log/migrate-1.log")),
-            ("application", state.join("log/application.log")),
-        ];
+        let migrations = (1..=account.measured.len()).map(|number| {
+            let log = format!("log/migrate-{number}.log");
+            ("migration", state.join(log))
+        });
+        let logs = [("worker", place.log())]
+            .into_iter()
+            .chain(migrations)
+            .chain([("application", state.join("log/application.log"))]);
         for (name, path) in logs {
             let lines = log::tail(&path, LOG_LINES);
             if !lines.is_empty() {
@@ -352,10 +452,12 @@ impl Engine {
             self.rehearsals.store.forget(&wish.version);
             return;
         }
-        let forecast = (outcome == RehearsalOutcome::Passed).then(|| {
-            self.mind_rung(&mut account.measured);
-            self.foretell(wish, &from, &account.measured)
-        });
+        let steps = steps.unwrap_or_default();
+        let forecasts = match outcome {
+            RehearsalOutcome::Passed => self.foretell(wish, &from, &mut account),
+            RehearsalOutcome::Failed | RehearsalOutcome::NotMade => Vec::new(),
+        };
+        account.steps.push(of_update(&steps));
         let rehearsal = Rehearsal {
             version: wish.version.clone(),
             from: from.clone(),
@@ -363,11 +465,13 @@ impl Engine {
             finished: Timestamp::now(),
             actor: wish.actor.clone(),
             outcome,
-            steps: steps.unwrap_or_default(),
+            forecast: together(&forecasts),
+            walk: walk(wish, account.steps, forecasts),
+            failed: account.failed,
+            steps,
             problem,
-            forecast,
             isolation: account.isolation,
-            data_bytes: account.measured.data_bytes,
+            data_bytes: account.data_bytes,
             expired: None,
         };
         if let Err(problem) = self.write_result(&rehearsal, &account.log) {
@@ -378,37 +482,132 @@ impl Engine {
     }
 
     /// The clone lies on a server of its own, and so may be protected in another way than the original, which is then timed.
-    fn mind_rung(&self, measured: &mut Measured) {
+    fn mind_rung(&self, all: &mut [Measured]) {
         let original = rehearsal::chosen(self.database.rungs(false));
-        if original.is_none_or(|original| Some(original.rung) == measured.rung) {
+        let is_same = |original: &crate::api::RungFacts| {
+            let mut rungs = all.iter().map(|measured| measured.rung.as_ref());
+            rungs.all(|rung| rung == Some(&original.rung))
+        };
+        if original.is_none_or(|original| is_same(&original)) {
             return;
         }
         if let Some(timed) = rehearsal::chosen(self.database.rungs(true)) {
-            tracing::info!(rung = timed.rung, of_clone = measured.rung, "timed apart");
-            measured.protected_by(&timed);
+            tracing::info!(rung = timed.rung, "timed apart");
+            for measured in all {
+                measured.protected_by(&timed);
+            }
         }
     }
 
-    fn foretell(&self, wish: &Wish, from: &Version, measured: &Measured) -> Forecast {
-        let release = self.releases.release(&wish.version);
-        let update = self.hub.with_history(|history| history.next_id());
-        let context = self.context(
-            update,
-            UpdateKind::Install,
-            from,
-            &wish.version,
-            release.as_ref(),
-            &|_, _, _| (),
-        );
-        let needed = crate::steps::check::needed(&context);
+    /// What the update to each version on the way will take.
+    fn foretell(&self, wish: &Wish, from: &Version, account: &mut Account) -> Vec<Forecast> {
+        self.mind_rung(&mut account.measured);
+        let between = Between {
+            drain: self.traffic.drain(),
+            record_ms: self.record_ms(),
+        };
+        account.log.push(between.spoken());
         let settings = self.settings.current();
-        self.hub
-            .with_history(|history| foretell(measured, &settings, history, needed))
+        let before = std::iter::once(from).chain(&wish.route);
+        let mut grown_bytes = 0;
+        let mut forecasts = Vec::new();
+        for ((to, from), measured) in wish.route.iter().zip(before).zip(&account.measured) {
+            let needed = self.needed(from, to) + grown_bytes;
+            forecasts.push(
+                self.hub.with_history(|history| {
+                    foretell(measured, &settings, history, &between, needed)
+                }),
+            );
+            grown_bytes += measured.grown_bytes;
+        }
+        forecasts
     }
+
+    /// Bytes that an update needs at most, with the data as they are now.
+    fn needed(&self, from: &Version, to: &Version) -> u64 {
+        let release = self.releases.release(to);
+        let update = self.hub.with_history(|history| history.next_id());
+        let kind = UpdateKind::Install;
+        let progress = |_, _, _| ();
+        let context = self.context(update, kind, from, to, release.as_ref(), &progress);
+        crate::steps::check::needed(&context)
+    }
+
+    /// Milliseconds in which a record like the journal's reaches the disk. Tried a few times; none where it cannot be.
+    fn record_ms(&self) -> f64 {
+        let path = self.rehearsals.place.root().join("records");
+        let line = [b'x'; RECORD_BYTES];
+        let tried = || -> std::io::Result<f64> {
+            let mut file = crate::durable::Append::open(&path, 0o600)?;
+            let began = Instant::now();
+            for _ in 0..RECORDS {
+                file.append(&line)?;
+            }
+            Ok(began.elapsed().as_secs_f64() * 1000.0 / f64::from(RECORDS))
+        };
+        // The file goes with the clone.
+        tried().unwrap_or_default()
+    }
+}
+
+impl Account {
+    /// What is measured of the version that is spoken of.
+    fn measured(&mut self) -> &mut Measured {
+        if self.measured.len() <= self.at {
+            self.measured.resize(self.at + 1, Measured::default());
+        }
+        &mut self.measured[self.at]
+    }
+}
+
+fn is_of_update(step: &StepState) -> bool {
+    update_steps().iter().any(|it| it.name() == step.step)
+}
+
+fn of_update(steps: &[StepState]) -> Vec<StepState> {
+    steps
+        .iter()
+        .filter(|it| is_of_update(it))
+        .cloned()
+        .collect()
+}
+
+/// What is kept of each version on the way; nothing where there is only one, of which all else speaks.
+fn walk(wish: &Wish, steps: Vec<Vec<StepState>>, forecasts: Vec<Forecast>) -> Vec<Hop> {
+    if wish.route.len() < 2 {
+        return Vec::new();
+    }
+    let mut steps = steps.into_iter();
+    let mut forecasts = forecasts.into_iter();
+    let hop = |version: &Version| Hop {
+        version: version.clone(),
+        steps: steps.next().unwrap_or_default(),
+        forecast: forecasts.next(),
+    };
+    wish.route.iter().map(hop).collect()
 }
 
 fn milliseconds(began: Instant) -> u64 {
     u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What a rehearsal may take.
+struct Limits {
+    disk: Disk,
+    time: Duration,
+    began: Instant,
+}
+
+impl Limits {
+    fn time(&self) -> Result<(), Problem> {
+        match self.began.elapsed() < self.time {
+            true => Ok(()),
+            false => {
+                let minutes = self.time.as_secs().div_ceil(60);
+                Err(Problem::new(problem::REHEARSAL_TOO_LONG).arg("minutes", minutes))
+            }
+        }
+    }
 }
 
 /// What the clone may take of the disk.
