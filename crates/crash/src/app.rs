@@ -6,9 +6,11 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 use obnova_testkit::fingerprint::Fingerprint;
+use obnova_testkit::volume::Kind as Volumes;
 use serde::{Deserialize, Serialize};
 
 use crate::apps::{crm_postgres, crm_sqlite};
+use crate::fault::Needs;
 use crate::world::{Ports, World};
 
 /// Everything that must be exactly old or exactly new: names and what is there under them.
@@ -69,6 +71,30 @@ impl App {
         match &self.rung {
             Some(rung) => format!("{name}-{rung}"),
             None => name.to_owned(),
+        }
+    }
+
+    /// All of them.
+    pub fn all() -> Vec<App> {
+        let sqlite = App {
+            kind: Kind::CrmSqlite,
+            rung: None,
+        };
+        let postgres = crm_postgres::RUNGS.iter().map(|rung| App {
+            kind: Kind::CrmPostgres,
+            rung: Some((*rung).to_owned()),
+        });
+        std::iter::once(sqlite).chain(postgres).collect()
+    }
+
+    /// What must be so before it is laid down.
+    pub fn needs(&self) -> Needs {
+        match self.rung.as_deref() {
+            // Files are cloned.
+            Some("file_system") => Needs {
+                volume: Some((Volumes::Xfs, 3 << 30)),
+            },
+            _ => Needs::default(),
         }
     }
 

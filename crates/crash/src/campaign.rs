@@ -8,11 +8,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use rand::rngs::StdRng;
-use rand::seq::IndexedRandom;
+use rand::seq::IndexedRandom as _;
 use rand::{Rng, SeedableRng};
 
 use crate::app::App;
-use crate::fault::Needs;
 use crate::faults;
 use crate::life::{self, Order};
 use crate::moment::{Moment, When};
@@ -52,7 +51,7 @@ pub struct Plan {
 }
 
 /// A round and what came of it.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Done {
     /// The round.
     pub round: Round,
@@ -114,6 +113,7 @@ pub fn ready(plan: &Plan) -> Result<Ready> {
                 scenario: *scenario,
                 strikes: Vec::new(),
                 planted: None,
+                is_listed: false,
             };
             let folder = plan
                 .directory
@@ -187,13 +187,17 @@ fn enumerated(plan: &Plan, ready: &Ready, scenario: Scenario, step: usize) -> Re
             scenario,
             strikes: vec![Strike { moment, fault }],
             planted: plan.planted,
+            is_listed: true,
         })
         .collect())
 }
 
 fn random(plan: &Plan, ready: &Ready, seed: u64) -> Result<Round> {
     let mut random = StdRng::seed_from_u64(seed);
-    let scenario = *plan.scenarios.choose(&mut random).context("no update")?;
+    let scenario = *plan
+        .scenarios
+        .choose_weighted(&mut random, |scenario| scenario.weight())
+        .context("no update")?;
     let strikes = match random.random_range(0..10) {
         0..5 => 1,
         5..8 => 2,
@@ -211,21 +215,22 @@ fn random(plan: &Plan, ready: &Ready, seed: u64) -> Result<Round> {
                 }
             })
             .collect();
-        if fit(&strikes)? {
+        if fit(&plan.app, &strikes)? {
             return Ok(Round {
                 seed,
                 app: plan.app.clone(),
                 scenario,
                 strikes,
                 planted: plan.planted,
+                is_listed: false,
             });
         }
     }
 }
 
 /// Whether these can be in one life.
-fn fit(strikes: &[Strike]) -> Result<bool> {
-    let mut needs = Needs::default();
+fn fit(app: &App, strikes: &[Strike]) -> Result<bool> {
+    let mut needs = app.needs();
     for strike in strikes {
         match needs.and(faults::named(&strike.fault)?.needs()) {
             Ok(both) => needs = both,
@@ -310,7 +315,7 @@ pub fn run(
 pub fn faults_of(app: &App) -> Vec<String> {
     faults::all()
         .iter()
-        .filter(|fault| fault.suits(app))
+        .filter(|fault| fault.suits(app) && app.needs().and(fault.needs()).is_ok())
         .map(|fault| fault.name().to_owned())
         .collect()
 }
@@ -318,6 +323,10 @@ pub fn faults_of(app: &App) -> Vec<String> {
 /// Lives one round in a process of its own. Of a round that failed, everything is kept in `folder`.
 fn live(round: &Round, prepared: &Path, folder: &Path) -> Result<Outcome> {
     let (world, out) = (folder.join("world"), folder.join("out"));
+    if folder.exists() {
+        // Of an earlier run.
+        std::fs::remove_dir_all(folder)?;
+    }
     for directory in [&world, &out] {
         std::fs::create_dir_all(directory)?;
     }

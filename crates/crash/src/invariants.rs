@@ -9,6 +9,7 @@ use crate::life::Facts;
 use crate::world::{PATIENCE, Who, World};
 
 mod announced;
+mod desktop;
 mod exactly;
 mod held;
 mod journal;
@@ -18,8 +19,9 @@ mod writes;
 /// Looks while it runs. `mails` becomes the number of mails that were expected and came.
 pub fn running(facts: &Facts<'_>, mails: &mut usize) -> Vec<String> {
     let mut violations = Vec::new();
-    let looks: [(&str, &dyn Fn() -> Result<Vec<String>>); 5] = [
+    let looks: [(&str, &dyn Fn() -> Result<Vec<String>>); 6] = [
         ("exactly old or new", &|| exactly::look(facts)),
+        ("Desktop", &|| desktop::look(facts)),
         ("journal", &|| journal::look(facts)),
         ("acknowledged writes", &|| writes::look(facts)),
         ("held requests", &|| Ok(held::look(facts))),

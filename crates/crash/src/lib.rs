@@ -24,6 +24,7 @@ pub mod place;
 pub mod planted;
 pub mod prepared;
 pub mod processes;
+pub mod proof;
 pub mod repository;
 pub mod roles;
 pub mod round;

@@ -13,7 +13,7 @@ use rand::rngs::StdRng;
 use serde::{Deserialize, Serialize};
 
 use crate::app::Contents;
-use crate::fault::{Fault, Needs};
+use crate::fault::Fault;
 use crate::faults;
 use crate::invariants;
 use crate::load::{Load, Shot};
@@ -105,7 +105,7 @@ pub fn work(order: &Order) -> Result<()> {
 fn live(order: &Order, outcome: &mut Outcome) -> Result<Reference> {
     let round = &order.round;
     let mut faults = Vec::new();
-    let mut needs = Needs::default();
+    let mut needs = round.app.needs();
     for strike in &round.strikes {
         let fault = faults::named(&strike.fault)?;
         needs = needs.and(fault.needs())?;
@@ -341,7 +341,10 @@ impl Life<'_> {
         let lasts = fault.lasts(&mut self.random);
         // Until the update has ended by itself, which is no time for anybody to go without an answer.
         let heal = at.checked_add(lasts);
-        let counts_from = heal.filter(|_| fault.excuses_silence()).unwrap_or(at);
+        // Striking may take its time, as a machine does that starts.
+        let counts_from = heal
+            .filter(|_| fault.excuses_silence())
+            .unwrap_or_else(Instant::now);
         self.struck.push((counts_from, fault.name().to_owned()));
         self.heals.push((heal, index));
         if lasts.is_zero() {

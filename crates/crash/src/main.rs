@@ -9,6 +9,7 @@ use clap::Parser;
 use obnova_crash::app::App;
 use obnova_crash::campaign::{self, Done, Plan};
 use obnova_crash::planted::Planted;
+use obnova_crash::proof::{self, Entry, Run};
 use obnova_crash::round::Scenario;
 use obnova_crash::{life, prepared, roles, table};
 use rand::Rng;
@@ -26,9 +27,9 @@ struct Options {
     /// Begin no round after so many minutes
     #[arg(long)]
     minutes: Option<f64>,
-    /// crm-sqlite or crm-postgres
+    /// crm-sqlite, crm-postgres, or all: each application with each rung; may be given several times
     #[arg(long, default_value = "crm-sqlite")]
-    app: String,
+    app: Vec<String>,
     /// How PostgreSQL is protected: copy, dump, standby, file_system
     #[arg(long)]
     rung: Option<String>,
@@ -50,6 +51,15 @@ struct Options {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
+    /// Add the results to this file
+    #[arg(long)]
+    results: Option<PathBuf>,
+    /// Run nothing: write this document from the files of `--from`
+    #[arg(long, requires = "from")]
+    proof: Option<PathBuf>,
+    /// Files that `--results` has written
+    #[arg(long)]
+    from: Vec<PathBuf>,
     /// Where prepared installations and failed rounds go; what is prepared there already is used. Default: a new folder that is
     /// removed at the end of a run without violations
     #[arg(long)]
@@ -93,7 +103,9 @@ fn parsed<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
 }
 
 fn run(options: &Options) -> Result<bool> {
-    let began = Instant::now();
+    if let Some(document) = &options.proof {
+        return proof::write(document, &options.from).map(|()| true);
+    }
     let seed = options
         .seed
         .unwrap_or_else(|| rand::rng().random_range(0..1_000_000_000));
@@ -102,80 +114,44 @@ fn run(options: &Options) -> Result<bool> {
         Some(directory) => std::path::absolute(directory)?,
         None => temporary.path().to_owned(),
     };
-    let app = App::named(&options.app, options.rung.as_deref())?;
-    let mut plan = Plan {
-        faults: match options.fault.is_empty() {
-            true => campaign::faults_of(&app),
-            false => options.fault.clone(),
-        },
-        scenarios: scenarios(&options.scenario)?,
-        app,
-        seed,
-        rounds: options.rounds.unwrap_or(match options.enumerate {
-            Some(_) => 0,
-            None => 20,
-        }),
-        enumerate: options.enumerate,
-        until: options
-            .minutes
-            .map(|minutes| began + Duration::from_secs_f64(minutes * 60.0)),
-        parallel: options.parallel,
-        planted: None,
-        directory,
-    };
-    for fault in &plan.faults {
-        obnova_crash::faults::named(fault)?;
+    let plans = plans(options, seed, &directory)?;
+    eprintln!("seed {seed}");
+    let mut ready = Vec::new();
+    let mut changes = std::collections::BTreeMap::new();
+    for plan in &plans {
+        eprintln!("preparing {}", plan.app.name());
+        let it = campaign::ready(plan)?;
+        for scenario in &plan.scenarios {
+            let (all, records) = it.changes(*scenario);
+            let what = format!("{}, {}", plan.app.name(), scenario.title());
+            changes.insert(what, (all, records, it.took_ms(*scenario)));
+        }
+        ready.push(it);
     }
-    eprintln!("seed {seed}; preparing {}", plan.app.name());
-    let ready = campaign::ready(&plan)?;
-    for scenario in &plan.scenarios {
-        let (changes, records) = ready.changes(*scenario);
+    for (what, (all, records, took)) in &changes {
         eprintln!(
-            "undisturbed, {}: {changes} changes to the disk, {records} of them records of the journal, {} ms",
-            scenario.title(),
-            ready.took_ms(*scenario)
+            "undisturbed, {what}: {all} changes to the disk, {records} of them records, {took} ms"
         );
     }
-    let mut is_good = true;
-    match options.planted.as_deref() {
-        None => {
-            let done = all(&plan, &ready)?;
-            let lines = table::lines(&done);
-            match options.json {
-                true => println!(
-                    "{}",
-                    serde_json::to_string(
-                        &serde_json::json!({ "seed": seed, "lines": lines, "rounds": done })
-                    )?
-                ),
-                false => print!("{}", table::markdown(&lines)),
-            }
-            is_good = done.iter().all(|one| one.outcome.violations.is_empty());
-        }
-        Some(name) => {
-            let wanted: Vec<Planted> = Planted::ALL
-                .into_iter()
-                .filter(|planted| name == "all" || planted.name() == name)
-                .collect();
-            if wanted.is_empty() {
-                bail!("no defect {name}");
-            }
-            for planted in wanted {
-                plan.planted = Some(planted);
-                let done = all(&plan, &ready)?;
-                let caught = done
-                    .iter()
-                    .filter(|one| !one.outcome.violations.is_empty())
-                    .count();
-                println!(
-                    "{}: caught in {caught} of {} rounds",
-                    planted.name(),
-                    done.len()
-                );
-                is_good &= caught > 0;
-            }
-        }
+    if let Some(file) = &options.results {
+        let run = Run {
+            began: jiff::Timestamp::now(),
+            command: command_line(seed),
+            seed,
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            kernel: rustix::system::uname()
+                .release()
+                .to_string_lossy()
+                .into_owned(),
+            changes,
+        };
+        proof::add(file, &Entry::Run(run))?;
     }
+    let mut done = Vec::new();
+    for (plan, ready) in plans.iter().zip(&ready) {
+        done.extend(all(options, plan, ready)?);
+    }
+    let is_good = told(options, seed, &done)?;
     if !is_good && options.dir.is_none() {
         eprintln!(
             "what is kept of failed rounds: {}",
@@ -185,39 +161,159 @@ fn run(options: &Options) -> Result<bool> {
     Ok(is_good)
 }
 
-fn all(plan: &Plan, ready: &campaign::Ready) -> Result<Vec<Done>> {
+/// What was called, with the seed, and without where things were put.
+fn command_line(seed: u64) -> String {
+    let mut words = vec!["cargo xtask crash".to_owned()];
+    let mut arguments = std::env::args().skip(1);
+    while let Some(word) = arguments.next() {
+        match word.as_str() {
+            "--dir" | "--results" | "--seed" => drop(arguments.next()),
+            _ => words.push(word),
+        }
+    }
+    words.push(format!("--seed {seed}"));
+    words.join(" ")
+}
+
+/// One plan for each application and each planted defect.
+fn plans(options: &Options, seed: u64, directory: &Path) -> Result<Vec<Plan>> {
+    let mut apps = Vec::new();
+    for name in &options.app {
+        match name.as_str() {
+            "all" => apps.extend(App::all()),
+            name => apps.push(App::named(name, options.rung.as_deref())?),
+        }
+    }
+    let planted: Vec<Option<Planted>> = match options.planted.as_deref() {
+        None => vec![None],
+        Some(name) => Planted::ALL
+            .into_iter()
+            .filter(|planted| name == "all" || planted.name() == name)
+            .map(Some)
+            .collect(),
+    };
+    if planted.is_empty() {
+        bail!("no such defect");
+    }
+    for fault in &options.fault {
+        obnova_crash::faults::named(fault)?;
+    }
+    let until = options
+        .minutes
+        .map(|minutes| Instant::now() + Duration::from_secs_f64(minutes * 60.0));
+    let rounds = options.rounds.unwrap_or(match options.enumerate {
+        Some(_) => 0,
+        None => 20,
+    });
+    let shares = apps.len() as u64 * planted.len() as u64;
+    let mut plans = Vec::new();
+    for app in &apps {
+        for planted in &planted {
+            let mut faults = campaign::faults_of(app);
+            if let Some(planted) = planted {
+                faults.retain(|fault| planted.faults().contains(&fault.as_str()));
+            }
+            if !options.fault.is_empty() {
+                faults.retain(|fault| options.fault.contains(fault));
+            }
+            if faults.is_empty() {
+                continue;
+            }
+            // The first ones have one more where it does not come out even.
+            let number = plans.len() as u64;
+            let own = rounds / shares + u64::from(number < rounds % shares);
+            plans.push(Plan {
+                app: app.clone(),
+                scenarios: scenarios(&options.scenario)?,
+                faults,
+                seed: seed + number * rounds.div_ceil(shares),
+                rounds: own,
+                enumerate: options.enumerate,
+                until,
+                parallel: options.parallel,
+                planted: *planted,
+                directory: directory.to_owned(),
+            });
+        }
+    }
+    Ok(plans)
+}
+
+/// Prints what came of all; whether that is as it should be.
+fn told(options: &Options, seed: u64, done: &[Done]) -> Result<bool> {
+    let is_violated = |one: &&Done| !one.outcome.violations.is_empty();
+    if options.planted.is_some() {
+        let mut is_good = true;
+        for planted in Planted::ALL {
+            let of: Vec<&Done> = done
+                .iter()
+                .filter(|one| one.round.planted == Some(planted))
+                .collect();
+            let caught = of.iter().copied().filter(is_violated).count();
+            if !of.is_empty() {
+                println!(
+                    "{}: caught in {caught} of {} rounds",
+                    planted.name(),
+                    of.len()
+                );
+                is_good &= caught > 0;
+            }
+        }
+        return Ok(is_good);
+    }
+    let lines = table::lines(done);
+    match options.json {
+        true => println!(
+            "{}",
+            serde_json::json!({ "seed": seed, "lines": lines, "rounds": done })
+        ),
+        false => print!("{}", table::markdown(&lines)),
+    }
+    Ok(!done.iter().any(|one| is_violated(&one)))
+}
+
+fn all(options: &Options, plan: &Plan, ready: &campaign::Ready) -> Result<Vec<Done>> {
     let rounds = campaign::rounds(plan, ready)?;
     let count = rounds.len();
     campaign::run(plan, ready, &rounds, &|index, one| {
-        let outcome = &one.outcome;
-        let end = outcome
-            .end
-            .map_or("?".to_owned(), |end| format!("{end:?}").to_lowercase());
-        let again: Vec<String> = outcome
-            .serve_again_ms
-            .iter()
-            .map(|it| table::seconds(*it))
-            .collect();
-        eprintln!(
-            "{}/{count} seed {} {}: {end}, served again after {}{}{}",
-            index + 1,
-            one.round.seed,
-            one.round,
-            again.join(" and "),
-            match outcome.at.is_empty() {
-                true => String::new(),
-                false => format!("; at {}", outcome.at.join(" and ")),
-            },
-            match &one.folder {
-                Some(folder) => format!(
-                    "\n    VIOLATED: {}\n    see {}",
-                    outcome.violations.join("\n    "),
-                    folder.display()
-                ),
-                None => String::new(),
-            }
-        );
+        eprintln!("{}/{count} {}", index + 1, line(one));
+        if let Some(file) = &options.results
+            && let Err(error) = proof::add(file, &Entry::Done(Box::new(one.clone())))
+        {
+            eprintln!("the result is not kept: {error:#}");
+        }
     })
+}
+
+/// A round in a line, or a few when it failed.
+fn line(one: &Done) -> String {
+    let outcome = &one.outcome;
+    let end = match outcome.end {
+        Some(end) => format!("{end:?}").to_lowercase(),
+        None => "?".to_owned(),
+    };
+    let again: Vec<String> = outcome
+        .serve_again_ms
+        .iter()
+        .map(|it| table::seconds(*it))
+        .collect();
+    let mut line = format!(
+        "seed {} {}: {end}, served again after {}",
+        one.round.seed,
+        one.round,
+        again.join(" and ")
+    );
+    if !outcome.at.is_empty() {
+        line += &format!("; at {}", outcome.at.join(" and "));
+    }
+    if let Some(folder) = &one.folder {
+        line += &format!(
+            "\n    VIOLATED: {}\n    see {}",
+            outcome.violations.join("\n    "),
+            folder.display()
+        );
+    }
+    line
 }
 
 fn scenarios(names: &[String]) -> Result<Vec<Scenario>> {

@@ -38,8 +38,10 @@ pub fn command(arguments: &[&str]) -> Result<Command> {
         std::fs::create_dir_all(&directory)
             .with_context(|| format!("{}: only root can do this", directory.display()))?;
     }
-    let mut command = Command::new("unshare");
+    let mut command = Command::new("setpriv");
     command
+        // Who is not awaited any more has no reason to live.
+        .args(["--pdeathsig", "KILL", "unshare"])
         .args([
             "--net",
             "--pid",

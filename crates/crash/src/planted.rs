@@ -34,6 +34,23 @@ impl Planted {
         }
     }
 
+    /// What it is, for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            Planted::DropSync => "nothing is synced, and the power goes",
+            Planted::ActBeforeRecord => "a record reaches the journal after its act",
+            Planted::SkipCleanUp => "protected copies that nobody needs stay",
+        }
+    }
+
+    /// Faults without which it cannot be seen.
+    pub fn faults(self) -> &'static [&'static str] {
+        match self {
+            Planted::DropSync => &["power-loss"],
+            Planted::ActBeforeRecord | Planted::SkipCleanUp => &["kill-engine"],
+        }
+    }
+
     /// What becomes of a change.
     pub fn answer(self, change: &Change) -> Answer {
         let is_planted = match self {

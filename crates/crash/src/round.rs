@@ -47,6 +47,15 @@ impl Scenario {
         matches!(self, Scenario::Good | Scenario::Revert)
     }
 
+    /// How often it is chosen: the one that waits for a version that never answers rightly takes long.
+    pub fn weight(self) -> u32 {
+        match self {
+            Scenario::Good => 4,
+            Scenario::MigrationFails | Scenario::Revert => 3,
+            Scenario::Unhealthy => 1,
+        }
+    }
+
     /// Its name in tables and of files.
     pub fn name(self) -> &'static str {
         match self {
@@ -90,6 +99,9 @@ pub struct Round {
     pub strikes: Vec<Strike>,
     /// A defect, to see whether it is found.
     pub planted: Option<Planted>,
+    /// Whether it is one of a list of all moments, and not a random one.
+    #[serde(default)]
+    pub is_listed: bool,
 }
 
 impl fmt::Display for Round {

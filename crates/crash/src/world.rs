@@ -355,6 +355,16 @@ impl World {
         Ok(body["version"].as_str().context("no version")?.to_owned())
     }
 
+    /// What the centre tells a Desktop.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn greeting(&self) -> Result<serde_json::Value> {
+        Ok(serde_json::from_str(
+            &self.get(self.ports.centre, "/desktop/v1/hello")?,
+        )?)
+    }
+
     /// Everything that must be exactly old or exactly new.
     ///
     /// # Errors

@@ -46,7 +46,7 @@ pub fn after_the_end(world: &World) -> Result<Vec<String>> {
     let application = processes::others()?;
     let application = application
         .into_iter()
-        .filter(|it| it.line.contains("/bin/crm") || it.line.contains("launch"));
+        .filter(|it| it.line.contains("/bin/crm") || it.line.contains("obnova-crash launch "));
     found.extend(application.map(|it| format!("after the end: process {} {}", it.pid, it.line)));
     for name in ["service.json", "migration.json", "rehearsal"] {
         if world.state_dir().join(name).exists() {
