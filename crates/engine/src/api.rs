@@ -3,7 +3,7 @@
 //! One Unix socket, `<state directory>/engine.sock`. A connection carries one request, a line of JSON ([`Request`]), and
 //! its answer: one line ([`Answer`]), except for [`Request::Events`], which answers with a line for each event, and
 //! [`Request::Traffic`], a conversation of [`TrafficOrder`] and [`TrafficReport`] lines that lasts as long as the front does.
-//! The socket's owner and group may connect; the engine checks the peer's user id besides.
+//! The socket's owner and group may connect; what each may ask for, by its user, is in `peer.rs`.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -20,10 +20,12 @@ mod traffic;
 pub use copies::{Exported, KeepRule, ProtectedCopy, RevertPlan, TableChange};
 pub use doctor::{Doctor, Finding, Health, RungFacts};
 pub use rehearsal::{
-    Expired, Forecast, ForecastTraffic, Hop, Isolation, Rehearsal, RehearsalOutcome,
-    RehearsalSettings, Rehearsing,
+    Expired, Forecast, ForecastTraffic, Hop, Isolation, Rehearsal, RehearsalOutcome, RehearsalSettings,
+    Rehearsing,
 };
 pub use traffic::{HoldLimits, TrafficMode, TrafficOrder, TrafficReport};
+
+pub use obnova_release::{Proof, Trial};
 
 /// The name of the socket inside the state directory.
 pub const SOCKET_NAME: &str = "engine.sock";
@@ -336,6 +338,9 @@ pub struct Offer {
     /// The newest rehearsal of `version` from what is installed.
     #[serde(default)]
     pub rehearsal: Option<Rehearsal>,
+    /// What the vendor has proven of the way back from `version`, if anything.
+    #[serde(default)]
+    pub proof: Option<Proof>,
     /// Bytes to download, at most.
     pub download_bytes: u64,
 }

@@ -37,6 +37,9 @@ pub trait Database: Send + Sync {
     /// What it is, for plans and reports: kind and place, no secrets.
     fn describe(&self) -> String;
 
+    /// The kind of database and its version, such as `PostgreSQL 15.14`.
+    fn product(&self) -> String;
+
     /// How it would be protected: the dry run. Technical English.
     fn plan(&self) -> String {
         format!("{}, {} bytes", self.describe(), self.size())

@@ -18,6 +18,7 @@ mod account;
 pub mod api;
 mod application;
 pub mod client;
+mod contents;
 mod copies;
 pub mod database;
 mod doctor;
@@ -52,6 +53,7 @@ mod traffic;
 mod update;
 
 pub use application::installed;
+pub use contents::Contents;
 pub use engine::{Engine, Options};
 pub use installation::{FILE_NAME as INSTALLATION_FILE, Installation};
 pub use journal::{Moment, Observer};

@@ -21,7 +21,7 @@ use crate::api::RungFacts;
 use crate::durable;
 use crate::installation::Installation;
 
-mod compare;
+pub(crate) mod compare;
 mod course;
 mod forecast;
 pub(crate) mod isolation;

@@ -27,6 +27,8 @@ mod setup;
 mod status;
 mod up;
 
+pub use roles::engine_with;
+
 /// The first argument of a process that is to become the application.
 pub const LAUNCH: &str = "launch";
 

@@ -3,6 +3,7 @@
 mod cli;
 mod commands;
 mod output;
+mod prove;
 mod signals;
 
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ fn main() -> ExitCode {
         Some(first) if first == commands::REHEARSE_WORKER => {
             return obnova_engine::rehearsal::work(arguments);
         }
+        Some(first) if first == prove::ROLE => return prove::breaking(arguments),
         _ => {}
     }
     let cli = cli::Cli::parse();

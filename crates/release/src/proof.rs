@@ -46,7 +46,7 @@ pub struct Trial {
     pub ended_after: u32,
     /// The longest that requests waited in an update that nothing disturbed, milliseconds.
     pub worst_blackout_ms: u64,
-    /// The longest from the end of what was killed to the version before serving again, milliseconds.
+    /// The longest that requests waited in one that was broken off, until the version before served again, milliseconds.
     pub worst_way_back_ms: u64,
 }
 

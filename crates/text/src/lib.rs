@@ -102,6 +102,7 @@ areas!(
     "general",
     "steps",
     "problems",
+    "proof",
     "center",
     "rehearsal",
     "mails",

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use obnova_engine::api::{self, Answer, Outcome, Phase, Request, UpdateKind, UpdateSummary};
 use obnova_engine::problem::REHEARSAL_FAILED;
 use obnova_text::Text;
+use semver::Version;
 use serde::Deserialize;
 use std::time::Duration;
 
@@ -22,7 +23,7 @@ use crate::forecast::{Compared, Foretold};
 use crate::form::Posted;
 use crate::page::{Page, cookie, html, is_fragment};
 use crate::visitor::Visitor;
-use crate::{format, notes};
+use crate::{format, notes, proven};
 
 /// The longest a look at the release repository may take before the page stops waiting for it.
 const CHECK_PATIENCE: Duration = Duration::from_secs(60);
@@ -85,6 +86,8 @@ struct OfferView {
     insisting: Vec<String>,
     /// What a rehearsal that counts says it will take.
     foretold: Option<Foretold>,
+    /// What the vendor has proven of the way back.
+    proven: Vec<String>,
     notes: Vec<NoteView>,
 }
 
@@ -276,7 +279,7 @@ fn part<'a>(
             .map(|problem| explain(t, problem)),
         offer: check
             .and_then(|check| check.offer.as_ref())
-            .map(|offer| offer_view(page, offer)),
+            .map(|offer| offer_view(page, offer, &state.installed)),
         rehearsal: Card::of(page, state)
             .map(|card| card.render())
             .transpose()?,
@@ -287,7 +290,7 @@ fn part<'a>(
     })
 }
 
-fn offer_view(page: &Page, offer: &api::Offer) -> OfferView {
+fn offer_view(page: &Page, offer: &api::Offer, installed: &Version) -> OfferView {
     let t = page.t();
     let version = offer.version.to_string();
     OfferView {
@@ -311,6 +314,7 @@ fn offer_view(page: &Page, offer: &api::Offer) -> OfferView {
             .filter(|last| last.expired.is_none())
             .and_then(|last| last.forecast.as_ref())
             .map(|forecast| Foretold::new(t, forecast)),
+        proven: proven::words(t, offer.proof.as_ref(), installed),
         notes: offer
             .notes
             .iter()

@@ -610,6 +610,7 @@ pub fn offer() -> Offer {
         obstacles: vec![],
         may_insist: false,
         rehearsal: None,
+        proof: None,
         download_bytes: 43_200_000,
     }
 }

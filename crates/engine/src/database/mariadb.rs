@@ -202,6 +202,20 @@ impl Mariadb {
 }
 
 impl Database for Mariadb {
+    fn product(&self) -> String {
+        let row = self
+            .server()
+            .and_then(|mut server| server.text("SELECT VERSION()"));
+        match row {
+            // Such as `10.11.14-MariaDB-0+deb12u2`, and of MySQL `8.0.44`.
+            Ok(Some(version)) => match version.split_once("-MariaDB") {
+                Some((number, _)) => format!("MariaDB {number}"),
+                None => format!("MySQL {version}"),
+            },
+            _ => "MariaDB".to_owned(),
+        }
+    }
+
     fn describe(&self) -> String {
         self.address.describe()
     }

@@ -290,7 +290,24 @@ impl Postgres {
     }
 }
 
+fn first_word(text: &str) -> &str {
+    text.split_whitespace().next().unwrap_or_default()
+}
+
 impl Database for Postgres {
+    fn product(&self) -> String {
+        const VERSION: &str =
+            "SELECT to_json(current_setting('server_version'))::text WHERE $1 IS NOT NULL";
+        let version = self
+            .server()
+            .and_then(|mut server| server.ask::<String>(VERSION, ""));
+        match version {
+            // Of Debian's `15.14 (Debian 15.14-0+deb12u1)` the number.
+            Ok(Some(version)) => format!("PostgreSQL {}", first_word(&version)),
+            _ => "PostgreSQL".to_owned(),
+        }
+    }
+
     fn describe(&self) -> String {
         self.address.describe()
     }

@@ -164,6 +164,11 @@ impl Sqlite {
 }
 
 impl Database for Sqlite {
+    fn product(&self) -> String {
+        // Its version is that of the library in the application.
+        "SQLite".to_owned()
+    }
+
     fn describe(&self) -> String {
         format!("SQLite {}", self.path.display())
     }

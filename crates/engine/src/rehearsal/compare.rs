@@ -13,14 +13,14 @@ const NAMED: usize = 20;
 
 /// Every file, directory and link in data directories: what it is, its mode, owner, time and content.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Files(BTreeMap<PathBuf, String>);
+pub(crate) struct Files(BTreeMap<PathBuf, String>);
 
 impl Files {
     /// Those in these directories.
     ///
     /// # Errors
     /// Something cannot be read.
-    pub(super) fn of(directories: &[PathBuf]) -> io::Result<Files> {
+    pub(crate) fn of(directories: &[PathBuf]) -> io::Result<Files> {
         let mut found = BTreeMap::new();
         for directory in directories.iter().filter(|it| it.exists()) {
             for entry in WalkDir::new(directory) {
@@ -48,8 +48,19 @@ impl Files {
         Ok(Files(found))
     }
 
+    /// All but these, and what lies beside them under names that begin like theirs.
+    pub(crate) fn without(mut self, files: &[PathBuf]) -> Files {
+        let is_one = |path: &Path| {
+            let path = path.as_os_str().as_encoded_bytes();
+            let begins = |file: &PathBuf| path.starts_with(file.as_os_str().as_encoded_bytes());
+            files.iter().any(begins)
+        };
+        self.0.retain(|path, _| !is_one(path));
+        self
+    }
+
     /// What is in these and not the same in the others; empty when they are equal.
-    pub(super) fn differences(&self, later: &Files) -> Vec<String> {
+    pub(crate) fn differences(&self, later: &Files) -> Vec<String> {
         let all = self.0.keys().chain(later.0.keys());
         let mut differing: Vec<&PathBuf> = all
             .filter(|path| self.0.get(*path) != later.0.get(*path))

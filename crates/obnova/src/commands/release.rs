@@ -1,15 +1,17 @@
 //! `obnova release …`: the vendor's commands. Each is a function of [`obnova_release::publish`]; here are only their
 //! arguments and what they print. For developers, and therefore in English.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use jiff::Timestamp;
+use obnova_release::Proof;
 use obnova_release::publish::{self, BuildOptions, InitOptions, Role, RotateOptions, Vendor};
 use semver::Version;
 use serde::Serialize;
 
 use crate::output::say;
+use crate::prove;
 
 /// Make and publish releases.
 #[derive(Debug, Subcommand)]
@@ -56,6 +58,32 @@ pub enum Args {
         /// The directory to make; an earlier build in it is replaced.
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
+    },
+    /// Break the update to a built release off at every moment, and prove that it always ends old or new.
+    ///
+    /// On installations made for it, with data that your program puts in. What was proven is signed and published with the
+    /// release, and administrators read it before they install.
+    #[command(after_help = PROVE_EXAMPLES)]
+    Prove {
+        /// What `build` has made.
+        built: PathBuf,
+        /// The repository with the versions before it. Needs no keys, and is not changed.
+        #[arg(long, value_name = "DIR")]
+        repository: PathBuf,
+        /// An installation file; one for each kind of database. A database server's database must be empty, and nobody else's:
+        /// it is given back so. Releases and ports are replaced.
+        #[arg(long, value_name = "FILE", required = true)]
+        installation: Vec<PathBuf>,
+        /// A version to update from; may be given several times.
+        #[arg(long, value_name = "VERSION", required = true)]
+        from: Vec<Version>,
+        /// A program that puts data into the installation. In its environment: OBNOVA_APPLICATION (an address),
+        /// OBNOVA_DATABASE, OBNOVA_DATA, OBNOVA_VERSION.
+        #[arg(long, value_name = "PROGRAM")]
+        sample: Option<PathBuf>,
+        /// The most rounds for each version and database, spread over all moments; every moment unless given.
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        rounds: Option<u32>,
     },
     /// Sign a built release and offer it to installations.
     #[command(
@@ -145,6 +173,10 @@ const INIT_EXAMPLES: &str = "Examples:
   obnova release init --repository repo --keys keys
   obnova release init --repository repo --keys keys --offline-keys /media/stick/keys --root 2/3 --targets 1/2";
 
+const PROVE_EXAMPLES: &str = "Examples:
+  obnova release prove build/1.1.0 --repository repo --installation sqlite.toml --from 1.0.0 --sample ./fill
+  obnova release prove build/1.1.0 --repository repo --installation sqlite.toml --installation postgres.toml --from 1.0.0 --from 1.0.1 --rounds 50";
+
 const ROTATE_EXAMPLES: &str = "Examples:
   obnova release keys rotate timestamp --new-keys keys --repository repo --keys keys --keys /media/stick/keys
   obnova release keys rotate root --quorum 2/3 --new-keys /media/stick/keys --repository repo --keys keys --keys /media/stick/keys";
@@ -200,6 +232,34 @@ pub fn run(args: Args, json: bool) -> anyhow::Result<()> {
                     size(built.packed_bytes),
                 )
             })
+        }
+        Args::Prove {
+            built,
+            repository,
+            installation,
+            from,
+            sample,
+            rounds,
+        } => {
+            let wanted = prove::Wanted {
+                built,
+                repository,
+                installations: installation,
+                from,
+                sample,
+                rounds,
+            };
+            let bar = indicatif::ProgressBar::new(0);
+            bar.set_style(indicatif::ProgressStyle::with_template(
+                "{msg} {bar:30} {pos}/{len} {eta}",
+            )?);
+            let (proof, file) = prove::prove(&wanted, &mut |it| {
+                bar.set_length(it.all.into());
+                bar.set_position(it.done.into());
+                bar.set_message(format!("from {} on {}", it.from, it.database));
+            })?;
+            bar.finish_and_clear();
+            print(json, &proof, || proof_text(&proof, &file))
         }
         Args::Publish { built, at } => {
             let published = publish::publish(&at.into(), &built)?;
@@ -311,6 +371,25 @@ fn init_text(made: &publish::Initialised) -> String {
     )
 }
 
+fn proof_text(proof: &Proof, file: &Path) -> String {
+    let trials = lines(&proof.trials, |trial| {
+        format!(
+            "from {} on {}: {} rounds, {} ended before, {} after, none between; requests waited {} ms at most undisturbed, {} ms on the way back",
+            trial.from,
+            trial.database,
+            trial.rounds,
+            trial.ended_before,
+            trial.ended_after,
+            trial.worst_blackout_ms,
+            trial.worst_way_back_ms,
+        )
+    });
+    format!(
+        "Proven.\n{trials}\n{} is published with the release.",
+        file.display()
+    )
+}
+
 fn list_text(listing: &publish::Listing) -> String {
     let releases = lines(&listing.releases, |release| {
         format!(
@@ -376,8 +455,6 @@ fn quorum(text: &str) -> Result<(usize, usize), String> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use clap::Parser;
 
     use super::*;

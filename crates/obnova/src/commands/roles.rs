@@ -4,19 +4,24 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use obnova_engine::{Engine, Installation, Options};
+use obnova_engine::{Engine, Installation, Observer, Options};
 
 use crate::output::Failed;
 use crate::signals::asked_to_end;
 
 /// The engine: threads, no async run time; the application outlives it.
 pub fn engine(state: &Path) -> anyhow::Result<ExitCode> {
+    engine_with(state, None).map(|()| ExitCode::SUCCESS)
+}
+
+/// An engine that tells somebody about every record of its journal.
+pub fn engine_with(state: &Path, observer: Option<Observer>) -> anyhow::Result<()> {
     let installation = Installation::load(state).map_err(Failed)?;
     let program = std::env::current_exe()?.display().to_string();
     let options = Options {
         launcher: vec![program.clone(), super::LAUNCH.to_owned()],
         worker: vec![program, super::REHEARSE_WORKER.to_owned()],
-        observer: None,
+        observer,
     };
     let engine = Engine::open(installation, options).map_err(Failed)?;
     let ending = Arc::clone(&engine);
@@ -30,7 +35,7 @@ pub fn engine(state: &Path) -> anyhow::Result<ExitCode> {
         }
     });
     obnova_engine::server::run(&engine).map_err(Failed)?;
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// The Administration Centre.

@@ -6,6 +6,7 @@ use obnova_engine::api::{
     Answer, Expired, Forecast, ForecastTraffic, Isolation, Phase, Rehearsal, RehearsalOutcome,
     Rehearsing, Request, State,
 };
+use obnova_center::proven;
 use obnova_engine::client::Client;
 use obnova_text::Text;
 
@@ -63,6 +64,7 @@ fn describe(text: &Text, state: &State) -> String {
                 lines.push(rehearsal(text, known));
                 lines.extend(forecasts(text, known));
             }
+            lines.extend(proven::words(text, offer.proof.as_ref(), &state.installed));
             for notes in &offer.notes {
                 let language = text.lang().tag();
                 let notes_text = notes
