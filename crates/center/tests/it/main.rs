@@ -7,6 +7,7 @@ mod hostile;
 mod pages;
 mod rehearsals;
 mod routes;
+mod script;
 mod security;
 mod texts;
 mod updates;

@@ -177,6 +177,12 @@ async fn kept(centre: &Centre) -> BTreeMap<String, Vec<String>> {
     kept
 }
 
+/// The engine was asked to do nothing.
+fn expect_idle(centre: &Centre) {
+    let facts = centre.engine().facts();
+    assert!(facts.installs.is_empty() && facts.reverts.is_empty() && facts.exports.is_empty());
+}
+
 /// A centre with something at each address.
 async fn full() -> (Centre, Browser) {
     let centre = Centre::start().await;
@@ -226,8 +232,7 @@ async fn whoever_is_not_signed_in_gets_nothing_from_any_address_but_the_open_one
         );
     }
     assert_eq!(kept(&centre).await, before);
-    let facts = centre.engine().facts();
-    assert!(facts.installs.is_empty() && facts.reverts.is_empty() && facts.exports.is_empty());
+    expect_idle(&centre);
 }
 
 #[tokio::test]
@@ -335,9 +340,7 @@ async fn no_form_anywhere_is_taken_without_its_token_or_from_another_site() {
         }
     }
     assert_eq!(kept(&centre).await, before);
-    let facts = centre.engine().facts();
-    assert!(facts.installs.is_empty() && facts.reverts.is_empty() && facts.exports.is_empty());
-    drop(facts);
+    expect_idle(&centre);
     // Those for strangers have no token, and are not for pages of others either.
     for route in all().iter().filter(|it| it.changes() && it.is_open()) {
         if route.path.starts_with("/desktop/") {
