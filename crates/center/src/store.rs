@@ -16,7 +16,7 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteRow,
     SqliteSynchronous,
 };
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Connection, Row, Sqlite, SqliteConnection, Transaction};
 use tokio::sync::Notify;
 
 pub mod attempts;
@@ -118,11 +118,13 @@ impl Store {
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(60))
+            .before_acquire(|connection, _| Box::pin(is_usable(connection)))
             .connect_with(options.clone())
             .await?;
         sqlx::migrate!().run(&write).await?;
         let marks = SqlitePoolOptions::new()
             .max_connections(1)
+            .before_acquire(|connection, _| Box::pin(is_usable(connection)))
             .connect_with(options.clone().synchronous(SqliteSynchronous::Normal))
             .await?;
         let read = SqlitePoolOptions::new()
@@ -164,6 +166,14 @@ impl Store {
     pub async fn begin(&self) -> Result<Write> {
         Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
     }
+}
+
+/// Whether a connection that was used can be used again. SQLite itself ends a transaction in which the disk was full or failed;
+/// sqlx then finds nothing to roll back, believes for ever that it is inside one, and refuses to begin another.
+async fn is_usable(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    // What it was told last is done before it answers.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// The database holds password hashes and the mail server's password: for the centre's own user only. SQLite gives its

@@ -82,6 +82,9 @@ const NOT_SET_UP: &str = "no mail server or no sender is set";
 /// Longest sleep, after which mails that are too old are given up, and those found that a clock which jumped back put off.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
+/// Time to the next try when the outbox itself could not be read or written.
+const AFTER_FAILURE: Duration = Duration::from_secs(5);
+
 /// Runs until the centre ends; a mail that is being handed over then is finished first.
 pub(crate) async fn run(store: Store, options: Options, mut ended: Ended) {
     let Some(_lock) = lock(&store, &mut ended).await else {
@@ -92,6 +95,7 @@ pub(crate) async fn run(store: Store, options: Options, mut ended: Ended) {
         options,
         ended,
         outages: 0,
+        taken: std::sync::Mutex::default(),
     };
     loop {
         match delivery.begin().await {
@@ -101,7 +105,7 @@ pub(crate) async fn run(store: Store, options: Options, mut ended: Ended) {
                 "the outbox cannot be read"
             ),
         }
-        if !sleep(&mut delivery.ended, Duration::from_secs(5)).await {
+        if !sleep(&mut delivery.ended, AFTER_FAILURE).await {
             return;
         }
     }
@@ -138,6 +142,8 @@ struct Delivery {
     ended: Ended,
     /// How often in a row the mail server could not be used.
     outages: u32,
+    /// What the mail server has taken, while that could not be stored.
+    taken: std::sync::Mutex<Vec<MailId>>,
 }
 
 /// What a round came to.
@@ -150,18 +156,33 @@ enum Round {
 
 impl Delivery {
     async fn begin(&self) -> Result<()> {
+        let taken: Vec<MailId> = self.taken().clone();
+        let marks: Vec<Mark> = taken.iter().copied().map(Mark::Sent).collect();
+        self.store.mark_mails(&marks).await?;
+        self.taken().clear();
         let interrupted = self.store.take_back_interrupted().await?;
         if interrupted > 0 {
             tracing::warn!(
                 mails = interrupted,
-                "mails were being handed to the mail server when the centre ended; sent again under the same Message-ID"
+                "mails were being handed to the mail server when the centre ended or its outbox failed; sent again under the same Message-ID"
             );
         }
         Ok(())
     }
 
+    fn taken(&self) -> std::sync::MutexGuard<'_, Vec<MailId>> {
+        self.taken
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     async fn run(&mut self) {
+        // A mark that could not be stored leaves its mail as one that is being sent, as the end of the process does.
+        let mut may_be_stuck = false;
         while !*self.ended.borrow() {
+            if may_be_stuck && self.begin().await.is_ok() {
+                may_be_stuck = false;
+            }
             let pause = match self.round().await {
                 Ok(Round::Sent) => continue,
                 Ok(Round::Idle(next)) => until(next).min(LONGEST_SLEEP),
@@ -170,7 +191,8 @@ impl Delivery {
                         error = &error as &dyn std::error::Error,
                         "mail is not delivered"
                     );
-                    Duration::from_secs(5)
+                    may_be_stuck = true;
+                    AFTER_FAILURE
                 }
             };
             let store = self.store.clone();
@@ -237,6 +259,7 @@ impl Delivery {
                 options: &self.options,
                 settings,
                 marks: marks.clone(),
+                taken: &self.taken,
                 connection: None,
             })
             .collect();
@@ -305,6 +328,7 @@ struct Sender<'a> {
     options: &'a Options,
     settings: &'a CenterSettings,
     marks: Marks,
+    taken: &'a std::sync::Mutex<Vec<MailId>>,
     connection: Option<Connection>,
 }
 
@@ -327,11 +351,21 @@ impl Sender<'_> {
             Err(refusal) => refusal,
             Ok(connection) => {
                 marks.set(Mark::Sending(id)).await?;
-                store.sync_marks().await?;
+                if let Err(error) = store.sync_marks().await {
+                    // Nothing of it has gone out.
+                    marks.set(Mark::Due(id, Timestamp::now())).await?;
+                    return Err(error.into());
+                }
                 match connection.hand_over(&message.formatted()).await {
                     Ok(()) => {
-                        marks.set(Mark::Sent(id)).await?;
-                        return Ok(None);
+                        let marked = marks.set(Mark::Sent(id)).await;
+                        if marked.is_err() {
+                            let taken = self.taken.lock();
+                            taken
+                                .unwrap_or_else(std::sync::PoisonError::into_inner)
+                                .push(id);
+                        }
+                        return Ok(marked.map(|()| None)?);
                     }
                     Err(refusal) => refusal,
                 }

@@ -1,5 +1,6 @@
 use std::os::unix::fs::PermissionsExt;
 
+use obnova_testkit::volume::{Kind, Volume};
 use obnova_text::Lang;
 
 use super::groups::{ADMINISTRATOR, EVERYONE};
@@ -51,6 +52,32 @@ async fn a_reopened_store_has_everything() {
     store.close().await;
     let store = Store::open(dir.path()).await.unwrap();
     assert_eq!(store.user(id).await.unwrap().unwrap().name, "Alena");
+}
+
+#[tokio::test]
+async fn what_a_full_disk_broke_off_can_be_written_when_there_is_room_again() {
+    let volume = Volume::new(Kind::Ext4, 64 << 20).unwrap();
+    let store = Store::open(&volume.path().join("center")).await.unwrap();
+    let write = async |pool: &SqlitePool| -> sqlx::Result<()> {
+        let mut write = pool.begin_with("BEGIN IMMEDIATE").await?;
+        // More than is kept in memory.
+        sqlx::query("CREATE TABLE big AS SELECT zeroblob(8000000) AS bytes")
+            .execute(&mut *write)
+            .await?;
+        sqlx::query("DROP TABLE big").execute(&mut *write).await?;
+        write.commit().await
+    };
+    let ballast = volume.fill().unwrap();
+    for pool in [&store.write, &store.marks] {
+        write(pool).await.unwrap_err();
+        write(pool).await.unwrap_err();
+    }
+    drop(ballast);
+    for pool in [&store.write, &store.marks] {
+        write(pool).await.unwrap();
+    }
+    first_administrator(&store).await;
+    store.close().await;
 }
 
 #[tokio::test]
