@@ -321,8 +321,14 @@ impl Engine {
     /// Removes what an engine that was killed did not come to remove.
     fn sweep(&self) {
         let state_dir = self.installation.state_dir.clone();
-        for directory in [state_dir, self.installation.versions()] {
-            if let Err(error) = durable::remove_temporaries(&directory) {
+        let root = self.installation.protected_root();
+        // What is kept is written to until its update has ended.
+        let kept = std::fs::read_dir(&root).into_iter().flatten().flatten();
+        let mut directories = vec![state_dir.join("rehearsals"), state_dir, root];
+        directories.push(self.installation.versions());
+        directories.extend(kept.map(|entry| entry.path()));
+        for directory in directories.iter().filter(|it| it.is_dir()) {
+            if let Err(error) = durable::remove_temporaries(directory) {
                 tracing::warn!(%error, "left-overs could not be removed");
             }
         }
@@ -335,7 +341,6 @@ impl Engine {
             .with_history(|history| history.open().map(|update| update.id));
         let open = open.map(|id| format!("{id}{USED}"));
         let keep = |name: &str| !name.ends_with(USED) || open.as_deref() == Some(name);
-        let root = self.installation.protected_root();
         steps::clean::forget_but(self.database.as_ref(), &root, &keep);
     }
 
