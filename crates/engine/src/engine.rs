@@ -324,7 +324,7 @@ impl Engine {
         let root = self.installation.protected_root();
         // What is kept is written to until its update has ended.
         let kept = std::fs::read_dir(&root).into_iter().flatten().flatten();
-        let mut directories = vec![state_dir.join("rehearsals"), state_dir, root];
+        let mut directories = vec![state_dir.join("rehearsals"), state_dir, root.clone()];
         directories.push(self.installation.versions());
         directories.extend(kept.map(|entry| entry.path()));
         for directory in directories.iter().filter(|it| it.is_dir()) {
