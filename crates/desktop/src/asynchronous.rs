@@ -13,17 +13,24 @@ use crate::stage::Staged;
 
 /// A Desktop whose calls can be awaited. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Desktop(Arc<Blocking>);
+pub struct Desktop(Option<Arc<Blocking>>);
 
 impl Desktop {
     /// Around an opened one.
     pub fn new(desktop: Blocking) -> Self {
-        Self(Arc::new(desktop))
+        Self(Some(Arc::new(desktop)))
     }
 
     /// The blocking one, for what needs no waiting.
-    pub fn blocking(&self) -> &Blocking {
-        &self.0
+    ///
+    /// # Errors
+    /// Never, as long as this lives.
+    pub fn blocking(&self) -> Result<&Blocking, Error> {
+        self.shared().map(|shared| &**shared)
+    }
+
+    fn shared(&self) -> Result<&Arc<Blocking>, Error> {
+        self.0.as_ref().ok_or_else(|| Error::new(Code::Interrupted))
     }
 
     /// See [`Blocking::check`].
@@ -87,7 +94,7 @@ impl Desktop {
         &self,
         work: impl FnOnce(&Blocking) -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let desktop = Arc::clone(&self.0);
+        let desktop = Arc::clone(self.shared()?);
         let (done, answer) = oneshot::channel();
         std::thread::Builder::new().spawn(move || {
             // Whoever does not wait any more does not want to know.
@@ -96,5 +103,14 @@ impl Desktop {
         answer
             .await
             .unwrap_or_else(|_| Err(Error::new(Code::Interrupted)))
+    }
+}
+
+impl Drop for Desktop {
+    /// The last one ends the blocking one's own run time, which may take a moment and must not be done inside another.
+    fn drop(&mut self) {
+        if let Some(last) = self.0.take().and_then(Arc::into_inner) {
+            std::thread::spawn(move || drop(last));
+        }
     }
 }

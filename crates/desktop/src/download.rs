@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use obnova_release::InstalledRelease;
+
 use crate::check::Wanted;
 use crate::desktop::Desktop;
 use crate::error::{Code, Error};
@@ -23,7 +25,7 @@ impl Desktop {
         self.room_for(wanted)?;
         if sweep::is_in_use(&self.layout, &wanted.version) {
             // It is here, and stays as it is while somebody works with it.
-            return Err(Error::new(Code::Busy).arg("version", &wanted.version));
+            return self.is_whole(wanted);
         }
         let network = self.network()?;
         let destination = self.layout.destination();
@@ -34,6 +36,16 @@ impl Desktop {
             &self.cancelled,
         );
         downloaded.map_err(|error| self.place(error).arg("version", &wanted.version))
+    }
+
+    fn is_whole(&self, wanted: &Wanted) -> Result<(), Error> {
+        let versions = self.layout.versions();
+        InstalledRelease::load(&versions, &wanted.version)
+            .and_then(|installed| installed.verify(&versions))
+            .map_err(|error| {
+                let busy = Error::new(Code::Busy).arg("version", &wanted.version);
+                busy.detail(error.chain())
+            })
     }
 
     /// A tenth more than is needed has to be free: others write to the disk as well.

@@ -45,6 +45,8 @@ codes! {
     Untrusted = "untrusted",
     /// No published Desktop belongs to the server's version.
     NoDesktop = "no-desktop",
+    /// The version does not work with the server.
+    NotWithServer = "not-with-server",
     /// The Desktop for the server's version must not be used any more.
     BelowMinimum = "below-minimum",
     /// The server does not have the files, or they are not what was signed.

@@ -33,8 +33,10 @@ impl Desktop {
                 && let Some(range) = catalog.desktop_range(&server)
                 && !matches(range, &to)
             {
-                let wrong = Error::new(Code::NoDesktop).arg("server", server);
-                return Err(wrong.detail(format!("it works with {range}, and {to} is before")));
+                let wrong = Error::new(Code::NotWithServer).arg("server", server);
+                return Err(wrong
+                    .arg("version", &to)
+                    .detail(format!("it works with {range}")));
             }
         }
         state.go_back(Reason::ByHand)?;

@@ -133,8 +133,8 @@ impl Server {
 
     /// Tells it something.
     pub(crate) fn tell(&self, path: &str, what: &impl Serialize) -> Result<(), Error> {
-        let sent = self.client.post(self.address(path)).json(what).send();
-        let answer = self.runtime.block_on(sent);
+        let request = self.client.post(self.address(path)).json(what);
+        let answer = self.runtime.block_on(async { request.send().await });
         let answer = answer.map_err(|error| self.unreachable(chain(&error)))?;
         match answer.status().is_success() {
             true => Ok(()),

@@ -19,6 +19,9 @@ use crate::error::Error;
 /// The longest metadata file that is read back, bytes.
 const MAX_METADATA: u64 = 16 << 20;
 
+/// A temporary file older than this is one that a crash has left.
+const WRITING: std::time::Duration = std::time::Duration::from_secs(3600);
+
 /// The directory. Cheap to clone.
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
@@ -109,6 +112,10 @@ impl Store {
         let directory = self.directory.join("targets");
         for entry in std::fs::read_dir(&directory).map_err(failed())? {
             let entry = entry.map_err(failed())?;
+            // Somebody who downloads keeps a file list meanwhile, without the lock: what is being written is not old.
+            if is_being_written(&entry) {
+                continue;
+            }
             if !entry
                 .file_name()
                 .to_str()
@@ -135,6 +142,17 @@ impl Store {
         };
         (store, failure)
     }
+}
+
+/// Whether a file is a temporary one that may still be written: a younger one than any write takes.
+fn is_being_written(entry: &std::fs::DirEntry) -> bool {
+    let name = entry.file_name();
+    let is_temporary = name
+        .to_str()
+        .is_some_and(|name| name.starts_with(durable::TEMPORARY_PREFIX));
+    let modified = entry.metadata().and_then(|found| found.modified());
+    let age = modified.ok().and_then(|modified| modified.elapsed().ok());
+    is_temporary && age.is_none_or(|age| age < WRITING)
 }
 
 fn read(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, Error> {

@@ -46,6 +46,10 @@ desktop-error-no-desktop = Výrobce nemá pro tento počítač verzi, která by 
 desktop-error-no-desktop-state = Nic se nezměnilo. Nainstalovaná verze zůstává.
 desktop-error-no-desktop-do = Řekněte to správci: server potřebuje verzi, ke které taková existuje.
 
+desktop-error-not-with-server = Verze { $version } nefunguje se serverem, který má verzi { $server }.
+desktop-error-not-with-server-state = Nic se nezměnilo. Nainstalovaná verze zůstává.
+desktop-error-not-with-server-do = Není třeba nic dělat: k serveru patří nainstalovaná verze.
+
 desktop-error-below-minimum = Byla by potřeba verze { $version }, ale výrobce už nedovoluje verze nižší než { $minimum }.
 desktop-error-below-minimum-state = Nic se nezměnilo. Nainstalovaná verze zůstává.
 desktop-error-below-minimum-do = Řekněte to správci: je třeba aktualizovat server.

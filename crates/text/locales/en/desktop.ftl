@@ -46,6 +46,10 @@ desktop-error-no-desktop = The vendor has no version for this computer that work
 desktop-error-no-desktop-state = Nothing was changed. The installed version stays.
 desktop-error-no-desktop-do = Tell your administrator: the server needs a version for which there is one.
 
+desktop-error-not-with-server = Version { $version } does not work with the server, which is version { $server }.
+desktop-error-not-with-server-state = Nothing was changed. The installed version stays.
+desktop-error-not-with-server-do = Nothing needs to be done: the installed version is the one that belongs to the server.
+
 desktop-error-below-minimum = Version { $version } would be needed, but the vendor does not allow versions below { $minimum } any more.
 desktop-error-below-minimum-state = Nothing was changed. The installed version stays.
 desktop-error-below-minimum-do = Tell your administrator: the server has to be updated.

@@ -1,0 +1,220 @@
+//! A vendor, a customer's server and a user's computer in one temporary directory.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use obnova_desktop::{Configuration, Desktop, Error};
+use obnova_release::publish::{self, BuildOptions, InitOptions, Vendor};
+use tempfile::TempDir;
+
+use crate::server::Server;
+
+/// Everything of one test; gone at its end.
+pub struct World {
+    pub folder: TempDir,
+    pub server: Server,
+    /// Where the Desktop is; another place than the folder in tests of disks.
+    pub root: PathBuf,
+}
+
+/// What a published Desktop does when it is started.
+pub const CONFIRMS: &str = "exec \"$OBNOVA_TEST_CLI\" confirm >/dev/null";
+
+impl World {
+    /// With a vendor who has published nothing, and a computer with nothing installed.
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let vendor = Vendor::new(path("repository"), vec![]);
+        let options = InitOptions {
+            online_keys: path("keys"),
+            offline_keys: path("keys"),
+            root: (1, 1),
+            targets: (1, 1),
+        };
+        publish::init(&vendor, &options).unwrap();
+        let server = Server::start(path("repository"));
+        let world = Self {
+            server,
+            root: path("desktop"),
+            folder,
+        };
+        world.install_at(&world.root);
+        world
+    }
+
+    /// With versions 1.0.0, 1.1.0 and 1.2.0, each for servers of its own version, and 1.0.0 running.
+    pub fn with_three() -> Self {
+        let world = Self::new();
+        for version in ["1.0.0", "1.1.0", "1.2.0"] {
+            world.publish(version, "", CONFIRMS);
+        }
+        world.server.is("1.0.0");
+        world.update().unwrap();
+        assert_eq!(world.launch(), "1.0.0");
+        world
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub fn vendor(&self) -> Vendor {
+        Vendor::new(self.path("repository"), vec![self.path("keys")])
+    }
+
+    /// Makes a Desktop's root.
+    pub fn install_at(&self, root: &Path) {
+        let configuration = Configuration {
+            product: "crm".into(),
+            server: format!("http://{}/", self.server.address).parse().unwrap(),
+            authorities: None,
+        };
+        let trust = fs::read(self.path("repository/metadata/1.root.json")).unwrap();
+        configuration.install(root, &trust).unwrap();
+    }
+
+    /// Publishes a version: `more` are lines of its `[desktop]`, `does` is what its program does after it has said which it is.
+    pub fn publish(&self, version: &str, more: &str, does: &str) {
+        self.publish_with(version, more, does, &[]);
+    }
+
+    pub fn publish_with(&self, version: &str, more: &str, does: &str, files: &[(&str, &[u8])]) {
+        let work = self.path(&format!("work-{version}"));
+        let desktop = work.join("desktop");
+        for directory in ["tree/bin", "desktop/bin"] {
+            fs::create_dir_all(work.join(directory)).unwrap();
+        }
+        fs::write(work.join("tree/bin/server"), "server").unwrap();
+        let program = desktop.join("bin/crm");
+        // The check before the switch is told apart by its argument.
+        let script = format!(
+            "#!/bin/sh\n# {version}\nif [ \"$1\" = self-check ]; then [ ! -e \"$OBNOVA_TEST_UNFIT\" ]; exit; fi\n\
+             echo \"$OBNOVA_DESKTOP_VERSION\"\n{does}\n"
+        );
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        for (name, content) in files {
+            fs::write(desktop.join(name), content).unwrap();
+        }
+        let range = match more.contains("range") {
+            true => String::new(),
+            false => format!("range = \"={version}\"\n"),
+        };
+        let text = format!(
+            "product = \"crm\"\nname = \"CRM\"\nversion = \"{version}\"\ndate = \"2026-11-24\"\n\
+             [server]\nstart = [\"${{tree}}/bin/server\"]\n[[server.health]]\npath = \"/\"\n\
+             [notes]\ncs = \"Novinky {version}\"\nen = \"News of {version}\"\n\
+             [desktop]\n{range}{more}\n[desktop.platforms.{}]\nstart = [\"${{tree}}/bin/crm\"]\n\
+             check = [\"${{tree}}/bin/crm\", \"self-check\"]\nconfirm_seconds = 2\n",
+            obnova_desktop::platform()
+        );
+        let description = work.join("release.toml");
+        fs::write(&description, text).unwrap();
+        fs::set_permissions(
+            work.join("tree/bin/server"),
+            fs::Permissions::from_mode(0o755),
+        )
+        .unwrap();
+        let out = work.join("built");
+        let options = BuildOptions {
+            description,
+            tree: work.join("tree"),
+            out: out.clone(),
+        };
+        let desktops = BTreeMap::from([(obnova_desktop::platform(), desktop)]);
+        publish::build_with_desktops(&options, &desktops).unwrap();
+        publish::publish(&self.vendor(), &out).unwrap();
+    }
+
+    pub fn desktop(&self) -> Desktop {
+        Desktop::open(&self.root).unwrap()
+    }
+
+    /// Follows the server, as a program does that embeds the library. Says which version was switched to.
+    pub fn update(&self) -> Result<Option<String>, Error> {
+        update(&self.desktop())
+    }
+
+    /// Starts the program as its user does; says which version it was.
+    pub fn launch(&self) -> String {
+        let output = self.launcher().output().unwrap();
+        said(&output)
+    }
+
+    pub fn launcher(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_obnova-launcher"));
+        command.env("OBNOVA_LAUNCHER_ROOT", &self.root);
+        self.environment(&mut command);
+        command
+    }
+
+    pub fn cli(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_obnova-desktop"));
+        command.arg("--root").arg(&self.root).args(arguments);
+        self.environment(&mut command);
+        command.output().unwrap()
+    }
+
+    pub fn environment(&self, command: &mut Command) {
+        command
+            .env("OBNOVA_TEST_CLI", env!("CARGO_BIN_EXE_obnova-desktop"))
+            .env("OBNOVA_TEST_UNFIT", self.path("unfit"))
+            .env("LANG", "en")
+            .env_remove("OBNOVA_DESKTOP_ROOT");
+    }
+
+    pub fn current(&self) -> Option<String> {
+        Some(self.desktop().status().unwrap().current?.to_string())
+    }
+
+    /// The versions whose files are here.
+    pub fn versions(&self) -> Vec<String> {
+        let mut versions: Vec<String> = fs::read_dir(self.root.join("versions"))
+            .unwrap()
+            .map(|entry| entry.unwrap())
+            .filter(|entry| entry.path().is_dir())
+            .map(|entry| entry.file_name().into_string().unwrap())
+            .collect();
+        versions.sort();
+        versions
+    }
+}
+
+pub fn update(desktop: &Desktop) -> Result<Option<String>, Error> {
+    let found = desktop.check()?;
+    let Some(wanted) = found.wanted else {
+        return Ok(None);
+    };
+    desktop.allows(&wanted, false)?;
+    desktop.download(&wanted, &mut |_, _| ())?;
+    let staged = desktop.stage(&wanted)?;
+    Ok(Some(desktop.apply(staged)?.version.to_string()))
+}
+
+/// The last version that said that it was started.
+pub fn said(output: &Output) -> String {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let last = text
+        .lines()
+        .rfind(|line| line.starts_with(|c: char| c.is_ascii_digit()));
+    let error = String::from_utf8_lossy(&output.stderr);
+    last.unwrap_or_else(|| panic!("{output:?} {error}"))
+        .to_owned()
+}
+
+/// Bytes that cannot be made smaller, always the same for a seed.
+pub fn noise(seed: u64, length: usize) -> Vec<u8> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    (0..length)
+        .map(|_| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 32) as u8
+        })
+        .collect()
+}
