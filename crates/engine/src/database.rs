@@ -182,6 +182,23 @@ pub trait Database: Send + Sync {
         crate::files::size(from)
     }
 
+    /// Lets in again, after a success, those whom `protect` keeps out of the database from the moment of the copy on; a return does
+    /// that itself. `protected` is the directory that `protect` got. Repeatable.
+    ///
+    /// # Errors
+    /// `system`; to be tried again.
+    fn admit(&self, _protected: &Path) -> Result<(), Problem> {
+        Ok(())
+    }
+
+    /// Keeps them out again, after an older copy was returned to in the middle of the change-over that `protected` belongs to.
+    ///
+    /// # Errors
+    /// `system`.
+    fn keep_out(&self, _protected: &Path) -> Result<(), Problem> {
+        Ok(())
+    }
+
     /// Returns the database to the copy in `from`. Where the copy never was complete, the database was not touched, and
     /// nothing is done. Repeatable.
     ///

@@ -4,6 +4,7 @@
 //! Which database is the one before the update is known by its OID, not by its name: the note in the protected directory says
 //! the copy's, and where that one has the database's name, all is as before.
 
+mod access;
 mod address;
 mod clone;
 mod cluster;
@@ -11,6 +12,7 @@ mod contents;
 mod copy;
 mod dump;
 mod facts;
+mod fence;
 mod ladder;
 mod note;
 mod own;
@@ -18,7 +20,9 @@ mod place;
 mod postmaster;
 mod private;
 mod properties;
+mod refill;
 mod rights;
+mod sample;
 mod server;
 mod snapshot;
 mod stage;
@@ -113,10 +117,12 @@ impl Postgres {
         let database = self.address.database()?;
         Server::connect(self.address.options(&database)?)?;
         if matches!(rung, Rung::Copy | Rung::Dump) {
-            Properties::of(&mut server, &database)?.try_to_give(&mut server, &database)?;
+            let anew = rung == Rung::Dump && ladder.is_in_place();
+            let properties = Properties::of(&mut server, &database)?;
+            properties.try_to_give(&mut server, &database, anew)?;
         }
         if rung == Rung::Dump {
-            for tool in ["pg_dump", "pg_restore"] {
+            for tool in ["pg_dump", "pg_restore", "psql"] {
                 tools::find(tool, ladder.rights.version())?;
             }
         }
@@ -152,12 +158,19 @@ impl Postgres {
     }
 
     fn try_protect(&self, to: &Path, go_on: &dyn Fn() -> bool) -> Result<String, Failure> {
+        let is_promised = standby::take_promise(to)?;
         note::unset_complete(to)?;
-        let prepared = Place::read(to)?.filter(Place::is_prepared);
+        let place = Place::read(to)?;
+        let prepared = place.as_ref().filter(|place| place.is_prepared());
         if let (Some(place), Some(cluster)) = (prepared, &self.cluster) {
             let mut server = self.server()?;
-            standby::protect(cluster, &place, &mut server, &self.address, to, go_on)?;
-            return Ok("rung standby: frozen".to_owned());
+            let others = self.shut_out(&mut server, to)?;
+            standby::protect(cluster, place, &mut server, &self.address, to, go_on)?;
+            return Ok(format!("rung standby: frozen; {others}"));
+        }
+        if let Some(place) = place.filter(|_| is_promised) {
+            // Making it anew would take its time, and requests are held.
+            return Err(standby::gone(&place));
         }
         self.try_forget(to)?;
         durable::remove_dir_all(to)
@@ -165,20 +178,23 @@ impl Postgres {
             .map_err(|error| Failure::disk(to, error))?;
         let (mut server, ladder) = self.survey()?;
         let rung = ladder.choose(self.forced)?;
-        match (rung, ladder.means) {
+        let others = match (rung, ladder.means) {
             (Rung::FileSystem, Some(means)) => {
-                drop(server);
                 let cluster = self.cluster()?;
-                Place::make(cluster, to, rung)?.protect(cluster, to, means, go_on)?;
+                let place = Place::make(cluster, to, rung)?;
+                let others = self.shut_out(&mut server, to)?;
+                drop(server);
+                place.protect(cluster, to, means, go_on)?;
+                others
             }
             (Rung::FileSystem | Rung::Standby, _) => {
                 self.try_prepare(to, &mut |_, _| (), go_on)?;
                 return self.try_protect(to, go_on);
             }
             _ => self.protect_database(&mut server, &ladder, rung, to, go_on)?,
-        }
+        };
         let how = ladder.describe(rung);
-        Ok(format!("{how}, {} bytes", ladder.rights.size()))
+        Ok(format!("{how}, {} bytes; {others}", ladder.rights.size()))
     }
 
     fn protect_database(
@@ -188,7 +204,7 @@ impl Postgres {
         rung: Rung,
         to: &Path,
         go_on: &dyn Fn() -> bool,
-    ) -> Result<(), Failure> {
+    ) -> Result<String, Failure> {
         let database = self.address.database()?;
         let (copy, replaced) = note::free_names(server, &database, to)?;
         let note = Note {
@@ -196,54 +212,82 @@ impl Postgres {
             copy,
             replaced,
             oid: None,
+            in_place: ladder.is_in_place(),
             properties: Properties::of(server, &database)?,
             creation: dump::creation(server, &database)?,
         };
         note.write(to)?;
+        let others = self.shut_out(server, to)?;
         match rung {
-            Rung::Dump => dump::protect(server, &self.address, &database, to, go_on),
-            _ => copy::protect(server, &database, to, note, ladder.rights.version(), go_on),
+            Rung::Dump => dump::protect(server, &self.address, &database, to, go_on)?,
+            _ => copy::protect(server, &database, to, note, ladder.rights.version(), go_on)?,
         }
+        Ok(others)
+    }
+
+    fn shut_out(&self, server: &mut Server, to: &Path) -> Result<String, Failure> {
+        fence::shut(server, &self.address.database()?, &self.address.user()?, to)
     }
 
     fn try_restore(&self, from: &Path) -> Result<(), Failure> {
+        let database = self.address.database()?;
         if let Some(place) = Place::read(from)? {
             let cluster = self.cluster()?;
-            if !note::is_complete(from) {
-                return cluster.start(Some(&place.launch));
+            if note::is_complete(from) {
+                let means = clone::prove(cluster.data(), &cluster.beside()).ok();
+                place.restore(cluster, means)?;
+            } else {
+                cluster.start(Some(&place.launch))?;
             }
-            let means = clone::prove(cluster.data(), &cluster.beside()).ok();
-            return place.restore(cluster, means);
+            return fence::give_back(&mut self.server()?, &database, from);
         }
         let Some(note) = Note::read(from)? else {
             return Ok(());
         };
-        let (mut server, database) = (self.server()?, self.address.database()?);
-        if !note::is_complete(from) {
-            // It may have been closed for the copying.
-            server.open(&database)?;
-            return server.drop(&note.copy);
+        let mut server = self.server()?;
+        match (note::is_complete(from), note.rung) {
+            (false, _) => {
+                // It may have been closed for the copying.
+                server.open(&database)?;
+                server.drop(&note.copy)?;
+            }
+            (_, Rung::Dump) => dump::restore(&mut server, &self.address, &database, from, note)?,
+            _ => copy::place(&mut server, &database, &note)?,
         }
-        match note.rung {
-            Rung::Dump => dump::restore(&mut server, &self.address, &database, from, note),
-            _ => copy::place(&mut server, &database, &note),
+        fence::give_back(&mut server, &database, from)
+    }
+
+    fn try_lift(&self, from: &Path) -> Result<(), Failure> {
+        match fence::stands(from)? {
+            true => fence::lift(&mut self.server()?, &self.address.database()?, from),
+            false => Ok(()),
         }
+    }
+
+    fn try_shut_again(&self, to: &Path) -> Result<(), Failure> {
+        let (database, user) = (self.address.database()?, self.address.user()?);
+        fence::shut_again(&mut self.server()?, &database, &user, to)
     }
 
     fn try_forget(&self, from: &Path) -> Result<(), Failure> {
         if let Some(place) = Place::read(from)? {
             let cluster = self.cluster()?;
             cluster.revive()?;
+            self.try_lift(from)?;
+            standby::take_promise(from)?;
             place.forget(cluster)?;
-            return Place::unwrite(from);
+            Place::unwrite(from)?;
+            return fence::forget(from);
         }
         let Some(note) = Note::read(from)? else {
             return Ok(());
         };
         let mut server = self.server()?;
+        fence::lift(&mut server, &self.address.database()?, from)?;
         // Both names are ours; the database itself never has one of them.
         server.drop(&note.replaced)?;
-        server.drop(&note.copy)
+        server.drop(&note.copy)?;
+        fence::forget(from)
     }
 
     fn try_spare(&self, kept: &Path, to: &Path, go_on: &dyn Fn() -> bool) -> Result<(), Failure> {
@@ -258,6 +302,7 @@ impl Postgres {
                     clone::Means::Reflink
                 }
             };
+            fence::copy(kept, to)?;
             return place.spare(cluster, to, means, go_on);
         }
         let Some(note) = Note::read(kept)? else {
@@ -278,6 +323,22 @@ impl Postgres {
                 let version = self.ask_rights()?.version();
                 copy::spare(&mut server, &note, to, second, version, go_on)
             }
+        }
+    }
+
+    /// Two copies at the server: the second one of the copy that is returned to, and that of what is left by returning.
+    fn check_room_to_spare(&self, kept: &Path) -> Result<(), Problem> {
+        let sizes = || {
+            let copy = Note::read(kept)?.filter(|note| note.rung == Rung::Copy);
+            let Some(copy) = copy else { return Ok(None) };
+            let mut server = self.server()?;
+            let needed = server.size(&copy.copy)? + server.size(&self.address.database()?)?;
+            Ok(Some((self.ask_rights()?, needed)))
+        };
+        match sizes() {
+            Ok(Some((rights, needed))) => rights.check_room(self.address.is_local(), needed),
+            Ok(None) => Ok(()),
+            Err(failure) => Err(self.problem(problem::PROTECTION_FAILED, &failure)),
         }
     }
 
@@ -364,13 +425,9 @@ impl Database for Postgres {
             .map_err(|failure| self.problem(problem::DATABASE_UNUSABLE, &failure))?;
         // What is cloned takes no room.
         let is_local = self.address.is_local() && rung != Rung::FileSystem;
-        match ladder.rights.lacks_room(is_local) {
-            Some((directory, free)) => Err(Problem::new(problem::DISK_SPACE)
-                .arg("needed", ladder.rights.size())
-                .arg("free", free)
-                .arg("path", directory)),
-            None => Ok(()),
-        }
+        // A dump that goes back into the same database takes none there either.
+        let takes_room = is_local && !(rung == Rung::Dump && ladder.is_in_place());
+        ladder.rights.check_room(takes_room, ladder.rights.size())
     }
 
     fn prepare(
@@ -380,6 +437,7 @@ impl Database for Postgres {
         go_on: &dyn Fn() -> bool,
     ) -> Result<Option<String>, Problem> {
         self.try_prepare(to, progress, go_on)
+            .and_then(|how| standby::promise(to).map(|()| how))
             .map_err(|failure| self.problem(problem::PROTECTION_FAILED, &failure))
     }
 
@@ -395,6 +453,7 @@ impl Database for Postgres {
     }
 
     fn spare(&self, kept: &Path, to: &Path, go_on: &dyn Fn() -> bool) -> Result<Spare, Problem> {
+        self.check_room_to_spare(kept)?;
         self.try_spare(kept, to, go_on)
             .map(|()| Spare::Made)
             .map_err(|failure| self.problem(problem::PROTECTION_FAILED, &failure))
@@ -433,7 +492,8 @@ impl Database for Postgres {
 
     fn counters(&self) -> Result<serde_json::Value, Problem> {
         let unusable = |failure: &Failure| self.problem(problem::DATABASE_UNUSABLE, failure);
-        let counters = Counters::of(&self.address).map_err(|failure| unusable(&failure))?;
+        // Requests are held: what was written in the last second before may count as written since.
+        let counters = Counters::at_once(&self.address).map_err(|failure| unusable(&failure))?;
         serde_json::to_value(counters)
             .map_err(|error| unusable(&Failure::Unsuitable(error.to_string())))
     }
@@ -446,13 +506,22 @@ impl Database for Postgres {
         let Ok(before) = serde_json::from_value::<Counters>(counters.clone()) else {
             return Ok(None);
         };
-        Counters::of(&self.address)
+        Counters::settled(&self.address)
             .map(|now| now.since(&before))
             .map_err(|failure| self.problem(problem::DATABASE_UNUSABLE, &failure))
     }
 
     fn protect(&self, to: &Path, go_on: &dyn Fn() -> bool) -> Result<String, Problem> {
         self.try_protect(to, go_on).map_err(|failure| {
+            let database = self.address.database();
+            let given = database.and_then(|it| fence::give_back(&mut self.server()?, &it, to));
+            if let Err(error) = given {
+                // Undoing does it, then.
+                tracing::warn!(
+                    error = chain(&error),
+                    "others are still kept out of the database"
+                );
+            }
             let code = match failure {
                 Failure::InUse(_) => problem::DATABASE_IN_USE,
                 _ => problem::PROTECTION_FAILED,
@@ -463,6 +532,16 @@ impl Database for Postgres {
 
     fn restore(&self, from: &Path) -> Result<(), Problem> {
         self.try_restore(from)
+            .map_err(|failure| self.problem(problem::SYSTEM, &failure))
+    }
+
+    fn admit(&self, protected: &Path) -> Result<(), Problem> {
+        self.try_lift(protected)
+            .map_err(|failure| self.problem(problem::SYSTEM, &failure))
+    }
+
+    fn keep_out(&self, protected: &Path) -> Result<(), Problem> {
+        self.try_shut_again(protected)
             .map_err(|failure| self.problem(problem::SYSTEM, &failure))
     }
 

@@ -47,6 +47,7 @@ impl Step for GoBack {
             Spare::OnlyRead | Spare::UsesUp => &kept,
         };
         cx.database.restore(&database.join("database"))?;
+        cx.database.keep_out(&cx.protected().join("database"))?;
         Ok(Some(format!("to {}", kept.display())))
     }
 

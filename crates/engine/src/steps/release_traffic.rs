@@ -26,6 +26,7 @@ impl Step for ReleaseTraffic {
             // The whole machine went down in between.
             _ => application::ensure_running(cx.installation, cx.database, cx.service, cx.to)?,
         };
+        cx.database.admit(&cx.protected().join("database"))?;
         // Nothing has been written by users yet. That it cannot be told later what they wrote must not keep them waiting now.
         if let Err(error) = since::mark(&cx.protected(), cx.database) {
             tracing::warn!(%error, "what is written from now on cannot be counted");

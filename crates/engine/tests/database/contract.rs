@@ -59,6 +59,12 @@ const SUBJECTS: &[(&str, Make)] = &[
     }),
     ("postgres copy", |server| subject(server, "crm", "copy")),
     ("postgres dump", |server| subject(server, "crm", "dump")),
+    ("postgres dump in place", |server| {
+        subject(server, "crm", "dump in place")
+    }),
+    ("postgres 13 dump in place", |_| {
+        Ok(Box::new(owned::subject(On::Old, "dump in place")?))
+    }),
     ("postgres copy of an odd name", |server| {
         subject(server, postgres::ODD_NAME, "copy")
     }),
@@ -131,6 +137,7 @@ fn it_is_fit(subject: &dyn Subject) -> Result<()> {
 fn protecting_changes_nothing(subject: &dyn Subject) -> Result<()> {
     let before = subject.now()?;
     protect(subject)?;
+    admit(subject)?;
     same(&before, &subject.now()?)
 }
 
@@ -173,6 +180,7 @@ fn a_stopped_protection(subject: &dyn Subject) -> Result<()> {
     let stopped = subject.driver()?.protect(&subject.protected(), &|| false);
     if stopped.is_ok() {
         // It was done before anybody could stop it.
+        admit(subject)?;
         return same(&before, &subject.now()?);
     }
     same(&before, &subject.now()?)?;
@@ -183,6 +191,7 @@ fn a_stopped_protection(subject: &dyn Subject) -> Result<()> {
 fn protecting_anew(subject: &dyn Subject) -> Result<()> {
     protect(subject)?;
     subject.migrate()?;
+    admit(subject)?;
     let before = subject.now()?;
     protect(subject)?;
     restore(subject)?;
@@ -192,6 +201,7 @@ fn protecting_anew(subject: &dyn Subject) -> Result<()> {
 fn the_copy_is_forgotten(subject: &dyn Subject) -> Result<()> {
     protect(subject)?;
     subject.migrate()?;
+    admit(subject)?;
     let after = subject.now()?;
     forgotten(subject, &after)
 }
@@ -225,6 +235,7 @@ fn a_copy_in_use(subject: &dyn Subject) -> Result<()> {
     ensure!(staged.url() != driver.url(), "{}", staged.url());
     let protected = directory.path().join("7/database");
     staged.protect(&protected, &|| true).map_err(failed)?;
+    staged.admit(&protected).map_err(failed)?;
     subject.migrate()?;
     same(&print, &staged.fingerprint().map_err(failed)?)?;
     staged.restore(&protected).map_err(failed)?;
@@ -242,6 +253,7 @@ fn the_fingerprint_tells(subject: &dyn Subject) -> Result<()> {
     let driver = subject.driver()?;
     let before = driver.fingerprint().map_err(failed)?;
     protect(subject)?;
+    admit(subject)?;
     same(&before, &driver.fingerprint().map_err(failed)?)?;
     subject.migrate()?;
     let after = driver.fingerprint().map_err(failed)?;
@@ -259,11 +271,9 @@ fn one_rung_is_chosen(subject: &dyn Subject) -> Result<()> {
         chosen.len() == 1 && chosen[0].why_not.is_none(),
         "{rungs:?}"
     );
-    // What a dump takes depends on what is in the tables: not every driver tries that on a small scale.
-    ensure!(
-        chosen[0].protect_ms.is_some() || chosen[0].rung == "dump",
-        "{rungs:?}"
-    );
+    // Not every driver tries a dump on a small scale.
+    let is_untried = chosen[0].rung == "dump" && driver.describe().starts_with("MariaDB");
+    ensure!(chosen[0].protect_ms.is_some() || is_untried, "{rungs:?}");
     for rung in rungs.iter().filter(|rung| rung.protect_ms.is_some()) {
         ensure!(rung.measured.is_some(), "{rung:?}");
     }
@@ -275,7 +285,16 @@ fn one_rung_is_chosen(subject: &dyn Subject) -> Result<()> {
 
 fn what_was_written(subject: &dyn Subject) -> Result<()> {
     let driver = subject.driver()?;
-    let counters = driver.counters().map_err(failed)?;
+    let mut counters = driver.counters().map_err(failed)?;
+    // A server may count late what was written before.
+    for _ in 0..10 {
+        match driver.written_since(&counters).map_err(failed)? {
+            Some(changes) if !changes.is_empty() => {
+                counters = driver.counters().map_err(failed)?;
+            }
+            _ => break,
+        }
+    }
     if let Some(changes) = driver.written_since(&counters).map_err(failed)? {
         let is_none = |number: Option<u64>| number.is_none_or(|number| number == 0);
         for change in changes {
@@ -309,6 +328,12 @@ pub fn protect(subject: &dyn Subject) -> Result<String> {
     driver
         .protect(&subject.protected(), &|| true)
         .map_err(failed)
+}
+
+/// As at the end of an update that succeeds: whoever was kept out is let in again.
+pub fn admit(subject: &dyn Subject) -> Result<()> {
+    let driver = subject.driver()?;
+    driver.admit(&subject.protected()).map_err(failed)
 }
 
 pub fn restore(subject: &dyn Subject) -> Result<()> {

@@ -1,9 +1,13 @@
 //! A database of a PostgreSQL server, with everything in and around it that a return must bring back.
 
 mod hard;
+mod in_place;
+mod kept_out;
 pub mod killed;
 pub mod owned;
 mod rehearsed;
+mod room;
+mod standby;
 mod unfit;
 pub mod versions;
 
@@ -126,6 +130,11 @@ impl<'a> Server<'a> {
         if roles == "0" {
             server.sql("postgres", "postgres", ROLES)?;
         }
+        let (rung, may_create) = match rung.strip_suffix(" in place") {
+            Some(rung) => (rung, "NOCREATEDB"),
+            None => (rung, "CREATEDB"),
+        };
+        server.sql("postgres", "postgres", "ALTER ROLE crm CREATEDB")?;
         let subject = Server {
             server,
             directory: tempfile::tempdir()?,
@@ -148,6 +157,7 @@ impl<'a> Server<'a> {
         )?;
         subject.sql(CONTENTS)?;
         subject.sql(AROUND)?;
+        subject.as_superuser(&format!("ALTER ROLE crm {may_create}"))?;
         Ok(subject)
     }
 
@@ -161,6 +171,11 @@ impl<'a> Server<'a> {
     pub fn sql(&self, sql: &str) -> Result<String> {
         let sql = sql.replace("{db}", &quoted(&self.name));
         self.server.sql(OWNER, &self.name, &sql)
+    }
+
+    /// Runs SQL in it as the superuser.
+    pub fn as_superuser_inside(&self, sql: &str) -> Result<String> {
+        self.server.sql("postgres", &self.name, sql)
     }
 
     /// Runs SQL beside it as the superuser.
@@ -215,8 +230,12 @@ pub fn encoded(name: &str) -> String {
 pub fn cases() -> Vec<Case> {
     let all = [
         hard::cases(),
+        in_place::cases(),
+        kept_out::cases(),
         killed::cases(),
         rehearsed::cases(),
+        room::cases(),
+        standby::cases(),
         unfit::cases(),
         versions::cases(),
     ];

@@ -35,7 +35,7 @@ pub(super) fn fingerprint(address: &Address) -> Result<String, Failure> {
     let program = tools::find("pg_dump", version)?;
     let disk = |error| Failure::disk(&program, error);
     let mut hash = Sha256::new();
-    hash.update(format!("{properties:?}\n"));
+    hash.update(format!("{}\n", properties.text()));
     let mut child = tools::connected(Command::new(&program), address, &database)?
         .arg("--format=plain")
         .stdout(Stdio::piped())
@@ -99,15 +99,29 @@ struct Table {
 }
 
 impl Counters {
-    /// Those of now. Sessions that are still at work may not have told theirs.
-    pub(super) fn of(address: &Address) -> Result<Counters, Failure> {
+    /// Those of now, at once. Sessions that are still at work may not have told theirs; before PostgreSQL 15, nor may those that
+    /// ended within the last second.
+    pub(super) fn at_once(address: &Address) -> Result<Counters, Failure> {
+        let database = address.database()?;
+        Counters::ask(
+            &mut Server::connect(address.options(&database)?)?,
+            &database,
+        )
+    }
+
+    /// The same, after a moment where the server needs one.
+    pub(super) fn settled(address: &Address) -> Result<Counters, Failure> {
         let database = address.database()?;
         let mut server = Server::connect(address.options(&database)?)?;
         if Rights::ask(&mut server, &database)?.version() < AT_ONCE_SINCE {
             std::thread::sleep(COLLECTING);
         }
+        Counters::ask(&mut server, &database)
+    }
+
+    fn ask(server: &mut Server, database: &str) -> Result<Counters, Failure> {
         server
-            .ask(COUNTERS, &database)?
+            .ask(COUNTERS, database)?
             .ok_or_else(|| Failure::Unsuitable(format!("there is no database {database}")))
     }
 

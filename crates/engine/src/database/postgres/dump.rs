@@ -1,5 +1,5 @@
 //! The rung *dump*: `pg_dump` into the protected directory. Going back reads that into a new database, which takes the place of
-//! the migrated one only when it is complete.
+//! the migrated one only when it is complete; where the role may not create databases, into the same one.
 
 use std::path::Path;
 
@@ -9,6 +9,7 @@ use super::address::Address;
 use super::copy;
 use super::failure::Failure;
 use super::note::{self, Note};
+use super::refill;
 use super::server::Server;
 use super::tools;
 use crate::durable;
@@ -74,6 +75,9 @@ pub(super) fn restore(
     from: &Path,
     mut note: Note,
 ) -> Result<(), Failure> {
+    if note.in_place {
+        return refill::restore(server, address, database, from, &from.join(DUMP), note);
+    }
     if note.oid.is_none() {
         server.drop(&note.copy)?;
         let name = super::server::identifier(&note.copy);

@@ -7,6 +7,7 @@ use super::clone::{self, Means};
 use super::cluster::Cluster;
 use super::failure::Failure;
 use super::ladder::{self, Ladder};
+use super::sample;
 use super::server::{Server, identifier};
 use crate::api::RungFacts;
 use crate::database::Database;
@@ -38,6 +39,14 @@ pub(super) fn rungs(postgres: &Postgres, measure: bool) -> Vec<RungFacts> {
         };
         let (cost, failed) = match cost {
             Ok(cost) => (cost, None),
+            // It is possible all the same.
+            Err(failure) if *rung == Rung::Dump => {
+                tracing::warn!(
+                    error = chain(&failure),
+                    "what a dump takes could not be tried"
+                );
+                (None, None)
+            }
             Err(failure) => (None, Some(chain(&failure))),
         };
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
@@ -92,8 +101,22 @@ fn cost(
                 cluster.config().base_backup_rate
             ),
         })),
+        (Rung::Dump, ..) => dump(postgres, ladder).map(Some),
         _ => Ok(None),
     }
+}
+
+fn dump(postgres: &Postgres, ladder: &Ladder) -> Result<Cost, Failure> {
+    let sample = sample::take(&postgres.address)?;
+    let jobs = match ladder.is_in_place() {
+        true => "dumping has two processes, loading one",
+        false => "dumping and loading have two processes",
+    };
+    Ok(Cost {
+        protect: sample.protect,
+        restore: sample.restore,
+        how: format!("{}; {jobs}", sample.how),
+    })
 }
 
 /// A clone of the files of the running server, which is worth nothing but takes as long.

@@ -6,6 +6,7 @@ use super::clone::{self, Means};
 use super::cluster::Cluster;
 use super::failure::Failure;
 use super::own;
+use super::refill;
 use super::rights::Rights;
 use super::server::Server;
 use super::standby::Replication;
@@ -66,6 +67,12 @@ impl Ladder {
                 (none.clone(), none)
             }
         };
+        if ladder.is_in_place() && ladder.rights.owns() {
+            let inside = Server::connect(address.options(&database)?);
+            let found = inside.and_then(|mut it| refill::obstacles(&mut it, &database));
+            let found = found.unwrap_or_else(|failure| vec![chain(&failure)]);
+            ladder.rungs[3].1.extend(found);
+        }
         ladder.rungs[0].1.extend(files);
         ladder.rungs[1].1.extend(standby);
         Ok(ladder)
@@ -109,6 +116,11 @@ impl Ladder {
             }
         }
         (files, standby)
+    }
+
+    /// Whether a dump goes back into the same database.
+    pub(super) fn is_in_place(&self) -> bool {
+        !self.rights.may_create()
     }
 
     /// What is in the way of a rung; nothing where it is possible.
@@ -162,6 +174,10 @@ impl Ladder {
             Rung::Copy => (
                 "copy",
                 "copied by the server, returned by renaming; the role owns the database and may create others",
+            ),
+            Rung::Dump if self.is_in_place() => (
+                "dump",
+                "pg_dump, returned into the same database after all in it was dropped, as the role may not create another",
             ),
             Rung::Dump => ("dump", "pg_dump, returned by pg_restore"),
         };

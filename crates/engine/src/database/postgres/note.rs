@@ -29,6 +29,9 @@ pub(super) struct Note {
     pub(super) replaced: String,
     /// The copy, once it is all that it should be. With this in the place of the database, all is as before.
     pub(super) oid: Option<Oid>,
+    /// Whether the dump is loaded into the database itself, as the role may create no other.
+    #[serde(default)]
+    pub(super) in_place: bool,
     /// What the database had beside its contents.
     pub(super) properties: Properties,
     /// How to make an empty one like it.

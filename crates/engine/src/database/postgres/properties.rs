@@ -5,6 +5,7 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
+use super::access::Access;
 use super::failure::Failure;
 use super::server::{Server, identifier, literal};
 
@@ -26,7 +27,7 @@ const ASK: &str = "SELECT jsonb_build_object(\
     'grants', coalesce((SELECT jsonb_agg(jsonb_build_object(\
         'grantee', CASE WHEN a.grantee <> 0 THEN pg_get_userbyid(a.grantee) END, \
         'privilege', a.privilege_type, 'with_option', a.is_grantable) ORDER BY a.number) \
-        FROM aclexplode(d.datacl) WITH ORDINALITY \
+        FROM aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) WITH ORDINALITY \
         AS a(grantor, grantee, privilege_type, is_grantable, number)), '[]'), \
     'comment', shobj_description(d.oid, 'pg_database'), \
     'settings', coalesce((SELECT jsonb_agg(jsonb_build_object('role', r.rolname, 'values', s.setconfig) \
@@ -43,19 +44,11 @@ pub(super) struct Properties {
     owner: String,
     connection_limit: i32,
     is_template: bool,
-    acl: Option<String>,
-    grants: Vec<Grant>,
+    #[serde(flatten)]
+    access: Access,
     comment: Option<String>,
     settings: Vec<Settings>,
     labels: Vec<Label>,
-}
-
-/// One privilege; of everybody where there is no grantee.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-struct Grant {
-    grantee: Option<String>,
-    privilege: String,
-    with_option: bool,
 }
 
 /// `name=value` of a role in the database, or of all.
@@ -79,13 +72,50 @@ impl Properties {
             .ok_or_else(|| Failure::Unsuitable(format!("there is no database {database}")))
     }
 
+    /// All of them in one text, the same exactly for equal ones.
+    pub(super) fn text(&self) -> String {
+        let access = self.access.canonical();
+        format!(
+            "{:?}",
+            Properties {
+                access,
+                ..self.clone()
+            }
+        )
+    }
+
+    /// Who may do what with the database, and who owns it.
+    pub(super) fn access(&self) -> (&Access, &str) {
+        (&self.access, &self.owner)
+    }
+
     /// Gives them to a database that has none yet, and looks whether it has them then.
     ///
     /// # Errors
     /// This role's rights do not suffice.
     pub(super) fn give(&self, server: &mut Server, database: &str) -> Result<(), Failure> {
         let has = Properties::of(server, database)?;
-        server.run(&self.statements(database, &has.owner))?;
+        server.run(&self.statements(database, &has))?;
+        self.compare(server, database)
+    }
+
+    /// The same with a database that has others: those go.
+    ///
+    /// # Errors
+    /// This role's rights do not suffice.
+    pub(super) fn give_anew(&self, server: &mut Server, database: &str) -> Result<(), Failure> {
+        let has = Properties::of(server, database)?;
+        if has == *self {
+            return Ok(());
+        }
+        let mut sql = has.taking_away(database);
+        sql.push_str(&self.statements(database, &has));
+        // All or none: settings of half a database would be taken for it.
+        server.run(&sql)?;
+        self.compare(server, database)
+    }
+
+    fn compare(&self, server: &mut Server, database: &str) -> Result<(), Failure> {
         let has = Properties::of(server, database)?;
         match has == *self {
             true => Ok(()),
@@ -96,47 +126,68 @@ impl Properties {
     }
 
     /// Looks whether this role could do that, by giving them to the database that has them, in a transaction that comes to
-    /// nothing.
+    /// nothing. `anew` is whether they are taken away before.
     ///
     /// # Errors
     /// This role's rights do not suffice.
-    pub(super) fn try_to_give(&self, server: &mut Server, database: &str) -> Result<(), Failure> {
+    pub(super) fn try_to_give(
+        &self,
+        server: &mut Server,
+        database: &str,
+        anew: bool,
+    ) -> Result<(), Failure> {
+        let taken = match anew {
+            true => self.taking_away(database),
+            false => String::new(),
+        };
         server.run("BEGIN")?;
-        let given = self.give(server, database);
+        let given = server
+            .run(&taken)
+            .and_then(|()| self.give(server, database));
         server.run("ROLLBACK")?;
         given
     }
 
-    fn statements(&self, database: &str, owner: &str) -> String {
+    /// Statements after which only the owner and the privileges are left.
+    fn taking_away(&self, database: &str) -> String {
+        let name = identifier(database);
+        let mut sql = String::new();
+        let mut say = |statement: String| {
+            // Writing into a string cannot fail.
+            let _ = writeln!(sql, "{statement};");
+        };
+        if self.comment.is_some() {
+            say(format!("COMMENT ON DATABASE {name} IS NULL"));
+        }
+        for settings in &self.settings {
+            say(format!("{} RESET ALL", settings.whose(&name)));
+        }
+        for Label { provider, .. } in &self.labels {
+            let provider = identifier(provider);
+            say(format!(
+                "SECURITY LABEL FOR {provider} ON DATABASE {name} IS NULL"
+            ));
+        }
+        sql
+    }
+
+    fn statements(&self, database: &str, has: &Properties) -> String {
         let (name, own) = (identifier(database), identifier(&self.owner));
         let mut sql = String::new();
         let mut say = |statement: String| {
             // Writing into a string cannot fail.
             let _ = writeln!(sql, "{statement};");
         };
-        if self.owner != owner {
+        if self.owner != has.owner {
             say(format!("ALTER DATABASE {name} OWNER TO {own}"));
         }
         let (limit, template) = (self.connection_limit, self.is_template);
         say(format!(
             "ALTER DATABASE {name} CONNECTION LIMIT {limit} IS_TEMPLATE {template}"
         ));
-        if self.acl.is_some() {
-            // Of all, so that they are given in the same order also where they are.
-            let grantees = self
-                .grants
-                .iter()
-                .filter_map(|grant| grant.grantee.as_deref());
-            let mut all: Vec<String> = grantees.map(identifier).chain([own]).collect();
-            all.sort();
-            all.dedup();
-            let all = all.join(", ");
-            say(format!(
-                "REVOKE ALL ON DATABASE {name} FROM PUBLIC, {all} CASCADE"
-            ));
-        }
-        for grant in &self.grants {
-            say(grant.statement(&name));
+        if !(self.access.is_built_in() && has.access.is_built_in()) {
+            let statements = self.access.statements(&name, &self.owner, &has.access);
+            statements.into_iter().for_each(&mut say);
         }
         if let Some(comment) = &self.comment {
             let comment = literal(comment);
@@ -155,28 +206,16 @@ impl Properties {
     }
 }
 
-impl Grant {
-    fn statement(&self, database: &str) -> String {
-        let grantee = self
-            .grantee
-            .as_deref()
-            .map_or_else(|| "PUBLIC".to_owned(), identifier);
-        let option = if self.with_option {
-            " WITH GRANT OPTION"
-        } else {
-            ""
-        };
-        let privilege = &self.privilege;
-        format!("GRANT {privilege} ON DATABASE {database} TO {grantee}{option}")
-    }
-}
-
 impl Settings {
-    fn statements(&self, database: &str) -> Vec<String> {
-        let whose = match &self.role {
+    fn whose(&self, database: &str) -> String {
+        match &self.role {
             Some(role) => format!("ALTER ROLE {} IN DATABASE {database}", identifier(role)),
             None => format!("ALTER DATABASE {database}"),
-        };
+        }
+    }
+
+    fn statements(&self, database: &str) -> Vec<String> {
+        let whose = self.whose(database);
         let mut statements = Vec::new();
         for (name, value) in self.values.iter().filter_map(|text| text.split_once('=')) {
             let (quoted, value) = (identifier(name), literal(value));

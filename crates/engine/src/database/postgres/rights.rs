@@ -5,9 +5,13 @@ use serde::Deserialize;
 
 use super::failure::Failure;
 use super::server::Server;
+use crate::api::Problem;
+use crate::problem;
 
 /// Major versions that this was made for.
 const VERSIONS: std::ops::RangeInclusive<u32> = 13..=18;
+
+const MAY_NOT_CREATE: &str = "the role may not create databases (ALTER ROLE ... CREATEDB)";
 
 const ASK: &str = "SELECT jsonb_build_object(\
     'version', current_setting('server_version_num')::int / 10000, \
@@ -57,12 +61,23 @@ impl Rights {
         self.size
     }
 
-    /// Where the copy would have to lie on this machine without room for it, and how much of that there is.
-    pub(super) fn lacks_room(&self, is_local: bool) -> Option<(String, u64)> {
-        let directory = self.directory.clone().filter(|_| is_local)?;
-        let system = statvfs(&directory).ok()?;
-        let free = system.f_bavail * system.f_frsize;
-        (free < self.size).then_some((directory, free))
+    /// Refuses to fill the server's disk, where that is this machine's and known. `needed` is what copies take there.
+    ///
+    /// # Errors
+    /// `disk-space`.
+    pub(super) fn check_room(&self, is_local: bool, needed: u64) -> Result<(), Problem> {
+        let free = |directory: &String| {
+            let system = statvfs(directory).ok()?;
+            Some(system.f_bavail * system.f_frsize)
+        };
+        let directory = self.directory.as_ref().filter(|_| is_local);
+        match directory.and_then(|it| Some((it, free(it)?))) {
+            Some((directory, free)) if free < needed => Err(Problem::new(problem::DISK_SPACE)
+                .arg("needed", needed)
+                .arg("free", free)
+                .arg("path", directory)),
+            _ => Ok(()),
+        }
     }
 
     /// What is in the way of every rung.
@@ -88,6 +103,16 @@ impl Rights {
         ])
     }
 
+    /// Whether the role may create databases: otherwise there is no way back but into the same one.
+    pub(super) fn may_create(&self) -> bool {
+        self.creates
+    }
+
+    /// Whether the role may do everything with the database.
+    pub(super) fn owns(&self) -> bool {
+        self.owner
+    }
+
     /// What else is in the way of a copy.
     pub(super) fn copy_obstacles(&self) -> Vec<String> {
         if !self.exists {
@@ -98,17 +123,18 @@ impl Rights {
                 self.owner,
                 "the role does not own the database (ALTER DATABASE ... OWNER TO)",
             ),
-            (
-                self.creates,
-                "the role may not create databases (ALTER ROLE ... CREATEDB)",
-            ),
+            (self.creates, MAY_NOT_CREATE),
             (self.prepared == 0, "the database has prepared transactions"),
         ])
     }
 
-    /// What else is in the way of a dump.
+    /// What else is in the way of a dump, but for what lies in the database.
     pub(super) fn dump_obstacles(&self) -> Vec<String> {
-        self.copy_obstacles()
+        let obstacles = self.copy_obstacles();
+        obstacles
+            .into_iter()
+            .filter(|it| it != MAY_NOT_CREATE)
+            .collect()
     }
 
     /// What the role may and may not do.
@@ -117,10 +143,13 @@ impl Rights {
             |holds: bool, what: &str| format!("{} {what}", if holds { "may" } else { "may NOT" });
         vec![
             can(self.owner, "do everything in the database, as its owner"),
-            can(
-                self.creates,
-                "create databases (for the rungs copy and dump)",
-            ),
+            match self.creates {
+                true => "may create databases (for the rungs copy and dump)".to_owned(),
+                false => "may NOT create databases: the rung copy is not possible, and a dump is returned into the same database, by \
+                          one session, after everything of the role in it was dropped; that takes as long as loading all data, and the \
+                          database is shut until it is done"
+                    .to_owned(),
+            },
             can(
                 self.replicates,
                 "replicate (for the rung standby, unless another role may)",

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use futures_util::TryStreamExt;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
@@ -110,6 +111,40 @@ impl Server {
         })
     }
 
+    /// What a `COPY ... TO STDOUT` says, up to about `longest` bytes of it; all of it is read.
+    pub(super) fn copy_out(&mut self, sql: &str, longest: usize) -> Result<Vec<u8>, Failure> {
+        let Server {
+            runtime,
+            connection,
+            ..
+        } = self;
+        runtime.block_on(async {
+            let mut rows = Vec::new();
+            let mut said = connection.copy_out_raw(sql).await?;
+            while let Some(part) = said.try_next().await? {
+                if rows.len() < longest {
+                    rows.extend_from_slice(&part);
+                }
+            }
+            Ok(rows)
+        })
+    }
+
+    /// Gives the data to a `COPY ... FROM STDIN`.
+    pub(super) fn copy_in(&mut self, sql: &str, rows: &[u8]) -> Result<(), Failure> {
+        let Server {
+            runtime,
+            connection,
+            ..
+        } = self;
+        runtime.block_on(async {
+            let mut copy = connection.copy_in_raw(sql).await?;
+            copy.send(rows).await?;
+            copy.finish().await?;
+            Ok(())
+        })
+    }
+
     /// Asks something about a database; the answer is one text of JSON.
     pub(super) fn ask<T: DeserializeOwned>(
         &mut self,
@@ -161,11 +196,23 @@ impl Server {
         self.run(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true"))
     }
 
+    /// The same, but for the session of this number.
+    pub(super) fn shut_but(&mut self, database: &str, session: i64) -> Result<(), Failure> {
+        let name = identifier(database);
+        self.run(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"))?;
+        self.cut_off_but(database, Some(session))
+    }
+
     /// Ends all sessions in a database.
     pub(super) fn cut_off(&mut self, database: &str) -> Result<(), Failure> {
+        self.cut_off_but(database, None)
+    }
+
+    fn cut_off_but(&mut self, database: &str, spared: Option<i64>) -> Result<(), Failure> {
         let began = Instant::now();
         loop {
-            let guests: Vec<Guest> = self.ask(GUESTS, database)?.unwrap_or_default();
+            let mut guests: Vec<Guest> = self.ask(GUESTS, database)?.unwrap_or_default();
+            guests.retain(|guest| Some(guest.pid) != spared);
             if guests.is_empty() {
                 return Ok(());
             }

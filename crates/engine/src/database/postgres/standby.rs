@@ -299,9 +299,7 @@ fn catch_up(
 ) -> Result<(), Failure> {
     let (mut moved, mut connected, mut at) = (Instant::now(), Instant::now(), String::new());
     loop {
-        let replayed: Replayed = standby
-            .ask(REPLAYED, written)?
-            .ok_or_else(|| gone(place))?;
+        let replayed: Replayed = standby.ask(REPLAYED, written)?.ok_or_else(|| gone(place))?;
         if replayed.there {
             return Ok(());
         }
@@ -311,7 +309,10 @@ fn catch_up(
         if replayed.connected {
             connected = Instant::now();
         }
-        let why = match (connected.elapsed() > LOST_PATIENCE, moved.elapsed() > STILL_PATIENCE) {
+        let why = match (
+            connected.elapsed() > LOST_PATIENCE,
+            moved.elapsed() > STILL_PATIENCE,
+        ) {
             (true, _) => "has lost the server",
             (_, true) => "stands still",
             _ if !go_on() => return Err(Failure::Interrupted),

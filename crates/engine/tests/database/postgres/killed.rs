@@ -24,7 +24,7 @@ pub(super) fn cases() -> Vec<Case> {
         let name = format!("postgres {rung}: killed at any instant, all is as before");
         cases.push((name, case));
     };
-    for rung in ["copy", "dump"] {
+    for rung in ["copy", "dump", "dump in place"] {
         add(
             rung,
             Box::new(move |server| killed(&Server::new(server, "crm", rung)?, KILLS)),

@@ -137,9 +137,19 @@ fn not_the_owner(server: &Postgres) -> Result<()> {
 fn no_createdb(server: &Postgres) -> Result<()> {
     let subject = Server::new(server, "crm", "copy")?;
     subject.as_superuser("ALTER ROLE crm NOCREATEDB")?;
-    let found = expect(&subject, "may not create databases");
+    expect(&subject, "may not create databases")?;
+    // Where no rung is asked for, a dump goes back into the same database, and that is said.
+    let subject = subject.configured(format!(
+        "driver = \"postgres\"\nurl = '{}'",
+        server.url("crm", "crm")
+    ));
+    let driver = subject.driver()?;
+    driver.check().map_err(crate::failed)?;
+    let (plan, rights) = (driver.plan(), driver.rights().join("\n"));
     subject.as_superuser("ALTER ROLE crm CREATEDB")?;
-    found
+    ensure!(plan.contains("into the same database"), "{plan}");
+    ensure!(rights.contains("may NOT create databases"), "{rights}");
+    Ok(())
 }
 
 /// Only a superuser could set these again, so a copy would lack them.
