@@ -93,6 +93,7 @@ impl App {
             // Files are cloned.
             Some("file_system") => Needs {
                 volume: Some((Volumes::Xfs, 3 << 30)),
+                ..Needs::default()
             },
             _ => Needs::default(),
         }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use obnova_testkit::volume::Kind;
 use rand::rngs::StdRng;
 
@@ -83,6 +83,8 @@ pub trait Fault: Send + Sync {
 pub struct Needs {
     /// A file system of its own, of this kind and size in bytes, that holds the state directory and the database.
     pub volume: Option<(Kind, u64)>,
+    /// The harness itself works with the installation's files, so that no volume could be given its power back.
+    pub holds_files: bool,
 }
 
 impl Needs {
@@ -91,16 +93,20 @@ impl Needs {
     /// # Errors
     /// They cannot be had together.
     pub fn and(self, other: Needs) -> Result<Needs> {
-        match (self.volume, other.volume) {
+        let volume = match (self.volume, other.volume) {
             (Some((one, _)), Some((two, _))) if one != two => {
-                anyhow::bail!("one wants {one:?}, the other {two:?}")
+                bail!("one wants {one:?}, the other {two:?}")
             }
-            (Some((kind, one)), Some((_, two))) => Ok(Needs {
-                volume: Some((kind, one.min(two))),
-            }),
-            (one, two) => Ok(Needs {
-                volume: one.or(two),
-            }),
+            (Some((kind, one)), Some((_, two))) => Some((kind, one.min(two))),
+            (one, two) => one.or(two),
+        };
+        let holds_files = self.holds_files || other.holds_files;
+        if holds_files && volume.is_some() {
+            bail!("a volume cannot be unmounted whose files are held");
         }
+        Ok(Needs {
+            volume,
+            holds_files,
+        })
     }
 }

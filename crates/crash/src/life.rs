@@ -173,7 +173,10 @@ fn live(order: &Order, outcome: &mut Outcome) -> Result<Reference> {
             .map(|shot| shot.done)
             .min()
             .with_context(|| format!("nothing was answered after {fault}"))?;
-        outcome.serve_again_ms.push(milliseconds(again - *at));
+        // A fault that struck before it served again begins the wait anew.
+        let last = struck.iter().map(|(at, _)| *at).filter(|at| *at <= again);
+        let from = last.max().unwrap_or(*at);
+        outcome.serve_again_ms.push(milliseconds(again - from));
     }
     look(
         Look {

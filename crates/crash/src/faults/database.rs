@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{AnyConnection, Connection as _};
 
 use crate::app::{App, Kind};
-use crate::fault::Fault;
+use crate::fault::{Fault, Needs};
 use crate::world::{Who, World};
 
 /// In one way.
@@ -70,6 +70,13 @@ impl Fault for BadDatabase {
     fn suits(&self, app: &App) -> bool {
         let is_file = app.kind == Kind::CrmSqlite;
         is_file == (self.way == Way::Locked)
+    }
+
+    fn needs(&self) -> Needs {
+        Needs {
+            holds_files: self.way == Way::Locked,
+            ..Needs::default()
+        }
     }
 
     fn strike(&self, world: &mut World, _random: &mut StdRng) -> Result<()> {

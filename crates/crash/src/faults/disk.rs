@@ -29,6 +29,7 @@ impl Fault for DiskFull {
     fn needs(&self) -> Needs {
         Needs {
             volume: Some((Kind::Ext4, BYTES)),
+            ..Needs::default()
         }
     }
 

@@ -39,6 +39,7 @@ impl Fault for PowerLoss {
     fn needs(&self) -> Needs {
         Needs {
             volume: Some((self.kind, BYTES)),
+            ..Needs::default()
         }
     }
 

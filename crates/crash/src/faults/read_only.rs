@@ -28,6 +28,7 @@ impl Fault for ReadOnly {
     fn needs(&self) -> Needs {
         Needs {
             volume: Some((Kind::Ext4, BYTES)),
+            ..Needs::default()
         }
     }
 
