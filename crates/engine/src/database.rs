@@ -240,12 +240,14 @@ pub fn open(installation: &Installation) -> Box<dyn Database> {
             maintenance_db,
             rung,
             cluster,
+            roles,
         } => Box::new(postgres::Postgres::new(
             url.clone(),
             password_file.clone(),
             maintenance_db.clone(),
             *rung,
             cluster.clone(),
+            roles.clone(),
         )),
     }
 }

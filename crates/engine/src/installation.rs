@@ -102,6 +102,9 @@ pub enum Database {
         rung: Option<Rung>,
         /// The cluster, if it is on this machine and this application's alone: then faster ways are possible.
         cluster: Option<Cluster>,
+        /// Roles of the application beside that user: they are let in while the database changes over, and nobody else is.
+        #[serde(default)]
+        roles: Vec<String>,
     },
     /// A database of a MariaDB or MySQL server.
     Mariadb {

@@ -58,19 +58,23 @@ pub(super) struct Postgres {
     address: Address,
     forced: Option<Rung>,
     cluster: Option<Cluster>,
+    /// Further roles that are let in while others are kept out.
+    roles: Vec<String>,
     /// The server, if it is one of our own that ends with this.
     _private: Option<Private>,
 }
 
 impl Postgres {
     /// The database at this address. `maintenance` is another one of the same server; `forced` a rung to take in any case;
-    /// `cluster` what is known about a cluster that is this application's alone.
+    /// `cluster` what is known about a cluster that is this application's alone; `roles` are those of the application beside the
+    /// one of the address.
     pub(super) fn new(
         url: String,
         password_file: Option<PathBuf>,
         maintenance: String,
         forced: Option<Rung>,
         cluster: Option<installation::Cluster>,
+        roles: Vec<String>,
     ) -> Postgres {
         Postgres {
             address: Address {
@@ -81,6 +85,7 @@ impl Postgres {
             },
             forced,
             cluster: cluster.map(Cluster::new),
+            roles,
             _private: None,
         }
     }
@@ -226,7 +231,12 @@ impl Postgres {
     }
 
     fn shut_out(&self, server: &mut Server, to: &Path) -> Result<String, Failure> {
-        fence::shut(server, &self.address.database()?, &self.address.user()?, to)
+        fence::shut(server, &self.address.database()?, &self.insiders()?, to)
+    }
+
+    fn insiders(&self) -> Result<Vec<String>, Failure> {
+        let user = self.address.user()?;
+        Ok([user].into_iter().chain(self.roles.clone()).collect())
     }
 
     fn try_restore(&self, from: &Path) -> Result<(), Failure> {
@@ -265,8 +275,8 @@ impl Postgres {
     }
 
     fn try_shut_again(&self, to: &Path) -> Result<(), Failure> {
-        let (database, user) = (self.address.database()?, self.address.user()?);
-        fence::shut_again(&mut self.server()?, &database, &user, to)
+        let database = self.address.database()?;
+        fence::shut_again(&mut self.server()?, &database, &self.insiders()?, to)
     }
 
     fn try_forget(&self, from: &Path) -> Result<(), Failure> {
@@ -481,6 +491,7 @@ impl Database for Postgres {
             address,
             forced: Some(Rung::Copy),
             cluster: None,
+            roles: self.roles.clone(),
             _private: Some(private),
         }))
     }

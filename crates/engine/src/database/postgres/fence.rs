@@ -1,4 +1,4 @@
-//! Keeps others out of the database while it changes over: the right to connect is taken from everybody but the application's role
+//! Keeps others out of the database while it changes over: the right to connect is taken from everybody but the application's roles
 //! and the owner, before the copy is made, and given back exactly as it was by a return, and after a success. That needs the
 //! owner's rights only. Superusers, members of the owner's role and other programs that are the application's role cannot be told
 //! from it that way.
@@ -42,10 +42,10 @@ struct Fence {
 pub(super) fn shut(
     server: &mut Server,
     database: &str,
-    user: &str,
+    roles: &[String],
     to: &Path,
 ) -> Result<String, Failure> {
-    match try_shut(server, database, user, to) {
+    match try_shut(server, database, roles, to) {
         Ok(true) => Ok("others may not connect until it is over".to_owned()),
         Ok(false) => Ok("nobody else may connect".to_owned()),
         Err(Failure::Disk { path, source }) => Err(Failure::Disk { path, source }),
@@ -54,16 +54,22 @@ pub(super) fn shut(
     }
 }
 
-fn try_shut(server: &mut Server, database: &str, user: &str, to: &Path) -> Result<bool, Failure> {
+fn try_shut(
+    server: &mut Server,
+    database: &str,
+    roles: &[String],
+    to: &Path,
+) -> Result<bool, Failure> {
     let had = Properties::of(server, database)?;
     let (before, owner) = had.access();
-    let guests = before.guests(&[user, owner]);
+    let insiders = with(roles, owner);
+    let guests = before.guests(&insiders);
     let oid = server.oid(database)?;
     let (false, Some(oid)) = (guests.is_empty(), oid) else {
         return Ok(false);
     };
     server.run("BEGIN")?;
-    let shut = close(server, database, &[user, owner], &guests).and_then(|shut| {
+    let shut = close(server, database, &insiders, &guests).and_then(|shut| {
         server.run("SAVEPOINT shut")?;
         set(server, database, before)?;
         server.run("ROLLBACK TO SAVEPOINT shut")?;
@@ -84,26 +90,43 @@ fn try_shut(server: &mut Server, database: &str, user: &str, to: &Path) -> Resul
     shut.map(|()| true)
 }
 
+fn with<'a>(roles: &'a [String], owner: &'a str) -> Vec<&'a str> {
+    let roles = roles.iter().map(String::as_str);
+    roles.chain([owner]).collect()
+}
+
 fn close(
     server: &mut Server,
     database: &str,
-    [user, owner]: &[&str; 2],
+    insiders: &[&str],
     guests: &[String],
 ) -> Result<Access, Failure> {
     let name = identifier(database);
+    let may = |server: &mut Server, role: &str| {
+        let who = serde_json::json!([role, database]).to_string();
+        Ok::<bool, Failure>(server.ask(MAY_CONNECT, &who)?.unwrap_or(false))
+    };
+    let mut could = Vec::new();
+    for role in insiders {
+        if may(server, role)? {
+            could.push(*role);
+        }
+    }
     let guests = guests.join(", ");
     server.run(&format!(
         "REVOKE CONNECT ON DATABASE {name} FROM {guests} CASCADE"
     ))?;
-    let who = serde_json::json!([user, database]).to_string();
-    if !server.ask::<bool>(MAY_CONNECT, &who)?.unwrap_or(false) {
-        let user = identifier(user);
-        server.run(&format!("GRANT CONNECT ON DATABASE {name} TO {user}"))?;
+    for role in could {
+        // It could as everybody can, or as a member of another role.
+        if !may(server, role)? {
+            let role = identifier(role);
+            server.run(&format!("GRANT CONNECT ON DATABASE {name} TO {role}"))?;
+        }
     }
     let has = Properties::of(server, database)?;
     let shut = has.access().0;
     // Whoever may not revoke something is only warned.
-    match shut.guests(&[user, owner])[..] {
+    match shut.guests(insiders)[..] {
         [] => Ok(shut.clone()),
         _ => Err(Failure::Unsuitable(
             "the role does not own the database".to_owned(),
@@ -170,7 +193,7 @@ pub(super) fn lift(server: &mut Server, database: &str, from: &Path) -> Result<(
 pub(super) fn shut_again(
     server: &mut Server,
     database: &str,
-    user: &str,
+    roles: &[String],
     to: &Path,
 ) -> Result<(), Failure> {
     let Some(mut fence) = Fence::read(to)?.filter(|fence| !fence.is_lifted) else {
@@ -178,12 +201,13 @@ pub(super) fn shut_again(
     };
     let had = Properties::of(server, database)?;
     let (now, owner) = had.access();
-    let guests = now.guests(&[user, owner]);
+    let insiders = with(roles, owner);
+    let guests = now.guests(&insiders);
     let (false, Some(oid)) = (guests.is_empty(), server.oid(database)?) else {
         return Ok(());
     };
     server.run("BEGIN")?;
-    let done = close(server, database, &[user, owner], &guests).and_then(|shut| {
+    let done = close(server, database, &insiders, &guests).and_then(|shut| {
         // A return to what was before this change-over concerns the database of then, which `before` is of.
         fence.admitted = now.clone();
         fence.shut = shut;

@@ -147,13 +147,11 @@ impl Ladder {
             .iter()
             .find(|(rung, obstacles)| obstacles.is_empty() && is_worth(*rung));
         possible.map(|(rung, _)| *rung).ok_or_else(|| {
-            // The one that asks for least says what is missing.
+            // Those that ask for least say what is missing.
             let copy = self.obstacles(Rung::Copy);
-            let missing = if copy.is_empty() {
-                self.obstacles(Rung::Dump)
-            } else {
-                copy
-            };
+            let dump = self.obstacles(Rung::Dump);
+            let others = dump.iter().filter(|obstacle| !copy.contains(obstacle));
+            let missing: Vec<&str> = copy.iter().chain(others).map(String::as_str).collect();
             Failure::Unsuitable(missing.join("; "))
         })
     }

@@ -88,6 +88,7 @@ pub(super) fn restore(
         // An engine that was killed may have left it shut.
         server.open(database)?;
         let list = list(address, database, from, dump)?;
+        read_through(from, dump, &list)?;
         let mut session = Session::begin(address, database, from)?;
         server.shut_but(database, session.pid)?;
         session.say(CLEAR.as_bytes())?;
@@ -128,6 +129,20 @@ fn list(address: &Address, database: &str, from: &Path, dump: &Path) -> Result<P
     let list = from.join(LIST);
     durable::write(&list, &text, 0o600).map_err(|error| Failure::disk(&list, error))?;
     Ok(list)
+}
+
+/// Reads all of the dump once: nothing is dropped for one that cannot be loaded.
+fn read_through(from: &Path, dump: &Path, list: &Path) -> Result<(), Failure> {
+    let program = tools::find("pg_restore", 0)?;
+    let mut restore = Command::new(&program);
+    restore
+        .args(["--file=/dev/null", "--use-list"])
+        .arg(list)
+        .arg(dump)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(tools::log(from)?);
+    tools::run("pg_restore", restore, from, &|| true)
 }
 
 impl Facts {

@@ -20,6 +20,7 @@ pub(super) fn cases() -> Vec<Case> {
     add("every kind of thing comes back", every_kind);
     add("nobody sees half of it", nobody_sees_half);
     add("killed after it was done, it is not done again", not_again);
+    add("a damaged dump costs nothing more", damaged);
     add("more things than the server has locks for", many);
     cases
 }
@@ -186,6 +187,24 @@ fn nobody_sees_half(server: &Postgres) -> Result<()> {
     });
     returned?;
     same(&before, &subject.now()?)
+}
+
+fn damaged(server: &Postgres) -> Result<()> {
+    let subject = Server::new(server, "crm", "dump in place")?;
+    protect(&subject)?;
+    subject.migrate()?;
+    let migrated = subject.now()?;
+    let dump = subject.protected().join("dump");
+    for entry in std::fs::read_dir(dump)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|it| it == "gz") {
+            let bytes = std::fs::read(&path)?;
+            std::fs::write(&path, &bytes[..bytes.len() / 2])?;
+        }
+    }
+    let problem = restore(&subject).err().context("it was returned to")?;
+    ensure!(format!("{problem:#}").contains("pg_restore"), "{problem:#}");
+    same(&migrated, &subject.now()?)
 }
 
 fn not_again(server: &Postgres) -> Result<()> {

@@ -43,6 +43,7 @@ pub(super) fn cases() -> Vec<Case> {
         "kept out again after an older copy was returned to",
         kept_out_again,
     );
+    add("further roles of the application are let in", further_roles);
     add(
         "privileges that somebody else granted are left alone",
         of_others,
@@ -155,6 +156,24 @@ fn built_in(server: &Postgres) -> Result<()> {
         }
         Ok(())
     })
+}
+
+fn further_roles(server: &Postgres) -> Result<()> {
+    let subject = Server::new(server, "crm", "copy")?;
+    // As everybody, not by a grant of its own.
+    subject.sql(
+        "REVOKE CONNECT ON DATABASE crm FROM \"Čtenář\" CASCADE; GRANT CONNECT ON DATABASE crm TO PUBLIC",
+    )?;
+    let before = subject.now()?;
+    let section = format!("{}\nroles = [\"{OTHER}\"]", subject.section);
+    let subject = subject.configured(section);
+    protect(&subject)?;
+    server.sql(OTHER, "crm", "SELECT 1")?;
+    let nobody = server.sql("nobody", "crm", "SELECT 1");
+    ensure!(nobody.is_err(), "somebody else was let in");
+    admit(&subject)?;
+    server.sql("nobody", "crm", "SELECT 1")?;
+    same(&before, &subject.now()?)
 }
 
 fn merged(server: &Postgres) -> Result<()> {
