@@ -38,8 +38,17 @@ impl Fault for DiskFull {
     }
 
     fn strike(&self, world: &mut World, _random: &mut StdRng) -> Result<()> {
+        let filled = super::power::volume(world)?.fill();
+        let is_read_only = |error: &anyhow::Error| {
+            let error = error.downcast_ref::<std::io::Error>();
+            error.is_some_and(|error| error.kind() == std::io::ErrorKind::ReadOnlyFilesystem)
+        };
         let mut ballast = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *ballast = Some(super::power::volume(world)?.fill()?);
+        *ballast = match filled {
+            // By another fault of this life: there is no room for anybody already.
+            Err(error) if is_read_only(&error) => None,
+            filled => Some(filled?),
+        };
         Ok(())
     }
 

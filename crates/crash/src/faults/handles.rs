@@ -15,8 +15,8 @@ use crate::world::{Who, World};
 struct NoHandles {
     name: &'static str,
     who: Who,
-    /// The process, and its limit as it was.
-    limited: Mutex<Option<(Pid, Rlimit)>>,
+    /// The process.
+    limited: Mutex<Option<Pid>>,
 }
 
 /// One for each process of ours, and the application.
@@ -61,8 +61,8 @@ impl Fault for NoHandles {
             maximum: getrlimit(Resource::Nofile).maximum,
         };
         // It may have died just now.
-        if let Ok(before) = prlimit(Some(pid), Resource::Nofile, limit) {
-            *self.limited.lock().unwrap_or_else(PoisonError::into_inner) = Some((pid, before));
+        if prlimit(Some(pid), Resource::Nofile, limit).is_ok() {
+            *self.limited.lock().unwrap_or_else(PoisonError::into_inner) = Some(pid);
         }
         Ok(())
     }
@@ -77,9 +77,10 @@ impl Fault for NoHandles {
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
             .take();
-        if let Some((pid, before)) = limited {
-            // If it has died, its successor has the usual limit.
-            let _ = prlimit(Some(pid), Resource::Nofile, before);
+        if let Some(pid) = limited {
+            // What it inherited from the harness, which may not be what it had a moment ago: another fault may be the same. If it
+            // has died, its successor has the usual limit.
+            let _ = prlimit(Some(pid), Resource::Nofile, getrlimit(Resource::Nofile));
         }
         Ok(())
     }

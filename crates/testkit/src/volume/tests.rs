@@ -109,6 +109,7 @@ fn a_read_only_volume_can_be_read_and_written_again_after_a_restart() {
     let file = volume.path().join("file");
     durable(&file, "one");
     let mut open = std::fs::File::create(volume.path().join("open")).unwrap();
+    std::fs::write(volume.path().join("unsynced"), "text").unwrap();
     volume.read_only().unwrap();
     assert!(std::fs::write(&file, "two").is_err());
     let written = open.write_all(b"x").and_then(|()| open.sync_all());
@@ -116,6 +117,8 @@ fn a_read_only_volume_can_be_read_and_written_again_after_a_restart() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "one");
     drop(open);
     volume.restore_power().unwrap();
+    let unsynced = std::fs::read_to_string(volume.path().join("unsynced"));
+    assert_eq!(unsynced.unwrap(), "text");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "one");
     durable(&file, "two");
 }

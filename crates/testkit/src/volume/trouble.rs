@@ -1,7 +1,7 @@
 //! What can happen to a disk.
 
 use std::fs::File;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -66,8 +66,8 @@ impl Volume {
         Ok(())
     }
 
-    /// Makes it read-only, as Linux does by itself when a disk answers with errors: every write fails, also to files that are
-    /// open; what was not synced can still be read, and is lost. [`Volume::restore_power`] ends it, as a restart would.
+    /// Makes it read-only, as Linux does by itself when a disk answers with errors: every write fails from now on, also to files
+    /// that are open; what was written before is synced. [`Volume::restore_power`] ends it, as a restart would.
     ///
     /// # Errors
     /// It is not ext4.
@@ -99,11 +99,16 @@ pub fn cut_power(mounted: &Path) -> Result<()> {
     .context("the Debian package `xfsprogs` is needed")
 }
 
-/// Makes the ext4 file system that is mounted here, with `errors=remount-ro`, read-only; see [`Volume::read_only`].
+/// Makes the ext4 file system that is mounted here, with `errors=remount-ro`, read-only, unless it is; see [`Volume::read_only`].
 ///
 /// # Errors
 /// It is another kind of file system.
 pub fn read_only(mounted: &Path) -> Result<()> {
+    let probe = mounted.join("probe");
+    let probed = File::create(&probe).and_then(|_| std::fs::remove_file(&probe));
+    if probed.is_err_and(|error| error.kind() == ErrorKind::ReadOnlyFilesystem) {
+        return Ok(());
+    }
     let output = Command::new("findmnt")
         .args(["-n", "-o", "SOURCE", "--mountpoint"])
         .arg(mounted)
@@ -115,7 +120,20 @@ pub fn read_only(mounted: &Path) -> Result<()> {
     let switch = Path::new("/sys/fs/ext4")
         .join(device)
         .join("trigger_fs_error");
-    std::fs::write(&switch, "1").with_context(|| switch.display().to_string())
+    // Nothing is under way at that moment: the kernel may say of a sync in it that it was made, though it was not.
+    freeze(mounted, true)?;
+    let done = std::fs::write(&switch, "1").with_context(|| switch.display().to_string());
+    freeze(mounted, false)?;
+    done
+}
+
+/// Lets everybody wait who writes, with all that was written so far synced, or lets them go on.
+fn freeze(mounted: &Path, on: bool) -> Result<()> {
+    let option = match on {
+        true => "--freeze",
+        false => "--unfreeze",
+    };
+    run(Command::new("fsfreeze").arg(option).arg(mounted))
 }
 
 /// All room of a file system, taken. It is given back when dropped.
