@@ -5,6 +5,7 @@ mod bench;
 mod ci;
 mod demo;
 mod run;
+mod schemathesis;
 mod screenshots;
 mod sizes;
 mod test;
@@ -36,6 +37,8 @@ enum Task {
     Ci,
     /// Check licences, banned crates and sources of all dependencies.
     Deny,
+    /// Make requests of all kinds to the Administration Centre, from the description of its addresses.
+    Schemathesis(schemathesis::Options),
     /// Take the pictures of the documentation anew.
     Screenshots,
     /// Size of the release build, and memory of the roles that are running.
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Task::Arrows => arrows::run(),
         Task::Ci => ci::run(),
         Task::Deny => ci::deny(),
+        Task::Schemathesis(options) => schemathesis::run(&options),
         Task::Screenshots => screenshots::run(),
         Task::Sizes => sizes::run(),
     };

@@ -94,6 +94,22 @@ pub(crate) fn ensure_python() -> Result<()> {
     install(&["python3", "python3-pip"])
 }
 
+/// Schemathesis, which makes requests from a description of addresses; returns the directory that it is in.
+pub(crate) fn ensure_schemathesis() -> Result<PathBuf> {
+    ensure_python()?;
+    let home = run::target_directory()?.join("tools/schemathesis");
+    let source = run::root().join("xtask/schemathesis/requirements.txt");
+    let done = home.join("requirements.txt");
+    if same_content(&source, &done) {
+        return Ok(home);
+    }
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--upgrade", "--target"]);
+    run::run(pip.arg(&home).arg("--requirement").arg(&source))?;
+    std::fs::copy(&source, &done)?;
+    Ok(home)
+}
+
 /// A MariaDB server's programs. The tests make servers of their own with them; the package would start one for everybody.
 pub(crate) fn ensure_mariadb() -> Result<()> {
     let absent = MARIADB

@@ -1,6 +1,7 @@
 //! The centre with an engine that only pretends, for working on the pages: `cargo run -p obnova-center --example preview`.
 //! Sign in as anna@example.com with the password `correct horse battery`. The address is printed; `PREVIEW_FAILS=1` makes the
-//! installation fail, `PREVIEW_REHEARSAL=failed` a rehearsal, `PREVIEW_PORT` chooses the port.
+//! installation fail, `PREVIEW_REHEARSAL=failed` a rehearsal, `PREVIEW_PORT` chooses the port, `PREVIEW_SESSION=1` prints a
+//! session's cookie and the token of its forms as well.
 
 #[path = "../tests/it/engine.rs"]
 mod engine;
@@ -45,6 +46,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }));
     set_up(&format!("http://{address}"), &folder).await?;
     println!("http://{address}/  (anna@example.com, correct horse battery)");
+    if std::env::var_os("PREVIEW_SESSION").is_some() {
+        let (cookie, token) = session(&format!("http://{address}")).await?;
+        println!("{cookie}\n{token}");
+    }
     serving.await??;
     drop(engine);
     Ok(std::fs::remove_dir_all(folder)?)
@@ -133,4 +138,40 @@ async fn set_up(base: &str, folder: &std::path::Path) -> Result<(), Box<dyn std:
         .send()
         .await?;
     Ok(())
+}
+
+/// Signs in; the session's cookie and the token of its forms.
+async fn session(base: &str) -> Result<(String, String), Box<dyn std::error::Error>> {
+    let client = reqwest::Client::builder()
+        .redirect(reqwest::redirect::Policy::none())
+        .build()?;
+    let form = [
+        ("email", "anna@example.com"),
+        ("password", "correct horse battery"),
+    ];
+    let answer = client
+        .post(format!("{base}/sign-in"))
+        .form(&form)
+        .send()
+        .await?;
+    let cookies = answer.headers().get_all("set-cookie").iter();
+    let cookie = cookies
+        .filter_map(|cookie| cookie.to_str().ok()?.split(';').next())
+        .find(|cookie| cookie.starts_with("obnova_session="))
+        .ok_or("no session")?
+        .to_owned();
+    let page = client
+        .get(format!("{base}/users/new"))
+        .header("cookie", &cookie)
+        .send()
+        .await?
+        .text()
+        .await?;
+    let token = page
+        .split("name=\"_csrf\" value=\"")
+        .nth(1)
+        .and_then(|rest| rest.split('"').next())
+        .ok_or("no token")?
+        .to_owned();
+    Ok((cookie, token))
 }

@@ -23,7 +23,7 @@ use crate::pages::{
 };
 use crate::run::{Error, Options};
 use crate::store::Store;
-use crate::{assets, desktops, error, headers, session, visitor};
+use crate::{assets, desktops, error, headers, openapi, session, visitor};
 
 /// Largest upload: users as CSV, bytes.
 const MAX_UPLOAD: usize = 16 << 20;
@@ -101,6 +101,7 @@ pub fn router(centre: Centre) -> Router {
         .layer(from_fn_with_state(centre.clone(), session::recognise));
     Router::new()
         .route("/healthz", get(|| async { "ok" }))
+        .route("/openapi.json", get(openapi::show))
         .route(
             "/assets/{digest}/{name}",
             get(assets::serve).layer(CompressionLayer::new()),

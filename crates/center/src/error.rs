@@ -70,7 +70,11 @@ impl From<Problem> for Failure {
 
 impl From<store::StoreError> for Failure {
     fn from(error: store::StoreError) -> Self {
-        Failure::Internal(error.to_string())
+        match error {
+            // It was removed a moment ago, or never was.
+            store::StoreError::NotFound => Failure::NotFound,
+            error => Failure::Internal(error.to_string()),
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod headers;
 mod jobs;
 mod mails;
 mod notes;
+mod openapi;
 mod page;
 mod pages;
 pub mod proven;

@@ -266,6 +266,9 @@ impl Shared {
 
     fn begin(&self, to: Version, actor: String, kind: UpdateKind) -> Answer {
         let mut facts = self.facts();
+        if !matches!(facts.state.phase, Phase::Idle) {
+            return Answer::Problem(Problem::new(problem::UPDATE_RUNNING).arg("version", to));
+        }
         let forecast = facts
             .state
             .check

@@ -2,8 +2,10 @@
 
 mod browser;
 mod centre;
+mod desktops;
 mod engine;
 mod hostile;
+mod openapi;
 mod pages;
 mod rehearsals;
 mod routes;

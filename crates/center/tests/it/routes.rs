@@ -58,11 +58,14 @@ impl Route {
         address
     }
 
-    fn is_open(&self) -> bool {
-        OPEN.contains(&(self.method.as_str(), self.path.as_str()))
+    /// Whether it is for everybody.
+    pub fn is_open(&self) -> bool {
+        let rest = self.path.replace("{path}", "{*path}");
+        OPEN.contains(&(self.method.as_str(), rest.as_str()))
     }
 
-    fn changes(&self) -> bool {
+    /// Whether it changes something.
+    pub fn changes(&self) -> bool {
         self.method != "GET"
     }
 }
