@@ -13,6 +13,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("obnova-release", &[]),
     ("obnova-engine", &["obnova-release"]),
     ("obnova-desktop", &["obnova-release", "obnova-text"]),
+    ("obnova-desktop-c", &["obnova-desktop", "obnova-text"]),
     ("obnova-front", &["obnova-engine", "obnova-text"]),
     ("obnova-center", &["obnova-engine", "obnova-text"]),
     (

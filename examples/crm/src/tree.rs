@@ -41,6 +41,9 @@ pub struct Tree {
 pub struct Settings {
     /// Where attachments lie and how they begin.
     pub attachments: Layout,
+    /// The versions of the Desktop that this server works with; all of them where nothing is said.
+    #[serde(default)]
+    pub desktop: semver::VersionReq,
     /// Migrations of earlier releases that this one does without, though a database may have them.
     #[serde(default)]
     pub withdrawn: Vec<String>,

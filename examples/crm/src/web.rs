@@ -1,6 +1,7 @@
 //! The pages and the JSON API.
 
 mod api;
+mod desktop;
 mod failure;
 pub mod format;
 mod guard;
@@ -92,6 +93,7 @@ pub fn router(app: App) -> Router {
         .route("/{plural}/{id}/set", post(pages::form::set))
         .route("/{plural}/{id}/delete", post(pages::form::delete))
         .fallback(failure::not_found)
+        .layer(from_fn_with_state(app.clone(), desktop::known))
         .layer(from_fn_with_state(app.clone(), failure::explain))
         .layer(from_fn(guard::same_origin))
         .layer(from_fn(guard::headers))

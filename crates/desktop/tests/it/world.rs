@@ -12,6 +12,16 @@ use tempfile::TempDir;
 
 use crate::server::Server;
 
+/// The programs; tests of other parts that use this file have none.
+const LAUNCHER: &str = match option_env!("CARGO_BIN_EXE_obnova-launcher") {
+    Some(path) => path,
+    None => "obnova-launcher",
+};
+const CLI: &str = match option_env!("CARGO_BIN_EXE_obnova-desktop") {
+    Some(path) => path,
+    None => "obnova-desktop",
+};
+
 /// Everything of one test; gone at its end.
 pub struct World {
     pub folder: TempDir,
@@ -146,14 +156,14 @@ impl World {
     }
 
     pub fn launcher(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_obnova-launcher"));
+        let mut command = Command::new(LAUNCHER);
         command.env("OBNOVA_LAUNCHER_ROOT", &self.root);
         self.environment(&mut command);
         command
     }
 
     pub fn cli(&self, arguments: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_obnova-desktop"));
+        let mut command = Command::new(CLI);
         command.arg("--root").arg(&self.root).args(arguments);
         self.environment(&mut command);
         command.output().unwrap()
@@ -161,7 +171,7 @@ impl World {
 
     pub fn environment(&self, command: &mut Command) {
         command
-            .env("OBNOVA_TEST_CLI", env!("CARGO_BIN_EXE_obnova-desktop"))
+            .env("OBNOVA_TEST_CLI", CLI)
             .env("OBNOVA_TEST_UNFIT", self.path("unfit"))
             .env("LANG", "en")
             .env_remove("OBNOVA_DESKTOP_ROOT");

@@ -174,3 +174,34 @@ async fn malformed_and_unknown_requests_get_json() {
         "missing"
     );
 }
+
+#[tokio::test]
+async fn a_desktop_of_a_version_that_the_server_does_not_work_with_is_refused_and_told_which_does()
+{
+    let installation = Installation::empty("1.1.0");
+    let server = installation.serve("1.1.0");
+    let ask = |version: &'static str| {
+        let request = server.client.get(server.at("/api/contacts"));
+        request.header("x-crm-desktop", version).send()
+    };
+    assert_eq!(
+        ask("1.0.0").await.expect("an answer").status(),
+        StatusCode::OK
+    );
+    assert_eq!(
+        ask("new").await.expect("an answer").status(),
+        StatusCode::BAD_REQUEST
+    );
+    let refused = ask("1.2.0").await.expect("an answer");
+    assert_eq!(refused.status(), StatusCode::UPGRADE_REQUIRED);
+    let body: serde_json::Value = refused.json().await.expect("JSON");
+    assert_eq!(
+        (&body["server"], &body["desktop"]),
+        (&json!("1.1.0"), &json!(">=1.0.0, <1.2.0"))
+    );
+    assert_eq!(
+        server.get("/api/contacts").await.status(),
+        StatusCode::OK,
+        "a browser"
+    );
+}
