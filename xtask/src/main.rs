@@ -3,6 +3,7 @@
 mod arrows;
 mod bench;
 mod ci;
+mod crash;
 mod demo;
 mod run;
 mod schemathesis;
@@ -29,6 +30,10 @@ enum Task {
     // --help is passed on: the program itself knows its options.
     #[command(disable_help_flag = true)]
     Tryton(tryton::Options),
+    /// Kill, starve and cut off whole installations at every moment of an update, and look that each ends old or new.
+    // --help is passed on: the harness itself knows its options.
+    #[command(disable_help_flag = true)]
+    Crash(crash::Options),
     /// Measure what things cost, as ratios within one run.
     Bench(bench::Options),
     /// Check that dependencies between the parts point one way only.
@@ -50,6 +55,7 @@ fn main() -> ExitCode {
         Task::Test(options) => test::run(&options),
         Task::Demo(options) => demo::run(&options),
         Task::Tryton(options) => tryton::run(&options),
+        Task::Crash(options) => crash::run(&options),
         Task::Bench(options) => bench::run(&options),
         Task::Arrows => arrows::run(),
         Task::Ci => ci::run(),

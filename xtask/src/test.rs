@@ -14,7 +14,7 @@ pub(crate) struct Options {
     /// Leave out the demo's tour.
     #[arg(long)]
     no_tour: bool,
-    /// Run only tests whose names contain one of these, and no tour.
+    /// Run only tests whose names contain one of these, no crashes and no tour.
     filter: Vec<String>,
 }
 
@@ -30,6 +30,7 @@ fn all(options: &Options, stages: &mut Stages) -> Result<()> {
     stages.stage("postgresql", tools::ensure_postgres)?;
     stages.stage("postgresql versions", tools::ensure_postgres_versions)?;
     stages.stage("file systems", tools::ensure_file_systems)?;
+    stages.stage("clock", tools::ensure_clock)?;
     stages.stage("mariadb", tools::ensure_mariadb)?;
     stages.stage("systemd", tools::ensure_systemd)?;
     let mut axe = None;
@@ -46,6 +47,9 @@ fn all(options: &Options, stages: &mut Stages) -> Result<()> {
         test.envs(axe.iter().map(|script| ("OBNOVA_AXE", script)));
         run::run(&mut test)
     })?;
+    if options.filter.is_empty() {
+        stages.stage("crash", crate::crash::slice)?;
+    }
     if options.filter.is_empty() && !options.no_tour {
         stages.stage("tour", || run::run(&mut crate::demo::command(["--tour"])?))?;
     }

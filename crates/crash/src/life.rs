@@ -1,6 +1,8 @@
 //! One life: from an installation that serves, over an update with faults in it, to the look at what has become of it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::TryRecvError;
 use std::time::{Duration, Instant};
 
@@ -157,6 +159,7 @@ fn live(order: &Order, outcome: &mut Outcome) -> Result<Reference> {
         struck: Vec::new(),
         heals: Vec::new(),
         outcome,
+        is_answered: Arc::default(),
     };
     let began = Instant::now();
     life.strike_all()?;
@@ -257,6 +260,8 @@ struct Life<'a> {
     /// When to heal, if not at the end, and which fault.
     heals: Vec<(Option<Instant>, usize)>,
     outcome: &'a mut Outcome,
+    /// The click was answered, or its engine has died: before that, idle means nothing.
+    is_answered: Arc<AtomicBool>,
 }
 
 impl Life<'_> {
@@ -323,12 +328,13 @@ impl Life<'_> {
                 insist: true,
             },
         };
-        let note = self.world.watch.clone();
+        let (note, is_answered) = (self.world.watch.clone(), Arc::clone(&self.is_answered));
         self.world.runtime().spawn(async move {
             match client.call(&request).await {
                 Ok(Answer::Started { update }) => note.note(&format!("-- update {update}")),
                 other => note.note(&format!("-- the click: {other:?}")),
             }
+            is_answered.store(true, Ordering::Relaxed);
         });
     }
 
@@ -398,7 +404,7 @@ impl Life<'_> {
             }
             if looked.elapsed() > Duration::from_millis(100) {
                 looked = Instant::now();
-                let is_idle = self.world.settled_state().is_ok();
+                let is_idle = self.is_idle();
                 idle_since = is_idle.then(|| idle_since.unwrap_or_else(Instant::now));
             }
             let is_over = idle_since.is_some_and(|since| since.elapsed() > SETTLED * 3);
@@ -427,6 +433,9 @@ impl Life<'_> {
         self.heal_due(true)?;
         let until = Instant::now() + PATIENCE;
         let mut idle: Option<(Instant, u64)> = None;
+        while !self.is_answered.load(Ordering::Relaxed) && Instant::now() < until {
+            std::thread::sleep(LOOK);
+        }
         loop {
             let looked = self
                 .world
@@ -454,12 +463,16 @@ impl Life<'_> {
 }
 
 impl Life<'_> {
+    fn is_idle(&self) -> bool {
+        self.is_answered.load(Ordering::Relaxed) && self.world.settled_state().is_ok()
+    }
+
     /// Waits until no update runs, or it is clear that it does not end while the fault lasts.
     fn wait_for_the_end(&self) {
         let until = Instant::now() + LONGEST_FAULT;
         let mut idle_since = None::<Instant>;
         while Instant::now() < until {
-            let is_idle = self.world.settled_state().is_ok();
+            let is_idle = self.is_idle();
             idle_since = is_idle.then(|| idle_since.unwrap_or_else(Instant::now));
             if idle_since.is_some_and(|since| since.elapsed() > SETTLED) {
                 return;

@@ -10,9 +10,9 @@ use anyhow::{Context, Result};
 /// Begins the reference of every write.
 pub const PREFIX: &str = "load-";
 /// One request in so much time.
-const PACE: Duration = Duration::from_millis(40);
-/// Longer than anybody may be held.
-const TIMEOUT: Duration = Duration::from_secs(75);
+const PACE: Duration = Duration::from_millis(60);
+/// Longer than anybody may be held, and than all who were held take to be answered one after the other on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
 /// One request, answered or not.
 #[derive(Debug, Clone)]
@@ -125,12 +125,13 @@ async fn shoot(client: &reqwest::Client, port: u16, name: &str, number: u64) -> 
 ///
 /// # Errors
 /// The application does not tell.
-pub async fn stored(port: u16, name: &str) -> Result<BTreeMap<String, u32>> {
+pub async fn stored(
+    client: &reqwest::Client,
+    port: u16,
+    name: &str,
+) -> Result<BTreeMap<String, u32>> {
     let url = format!("http://127.0.0.1:{port}/api/activities/references?prefix={PREFIX}{name}-");
-    let body: serde_json::Value = reqwest::Client::builder()
-        .no_proxy()
-        .timeout(TIMEOUT)
-        .build()?
+    let body: serde_json::Value = client
         .get(url)
         .send()
         .await?

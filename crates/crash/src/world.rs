@@ -97,6 +97,7 @@ pub struct World {
     pub stands_still: bool,
     /// Mails of mail servers that have ended.
     earlier_mails: Vec<Received>,
+    http: reqwest::Client,
     programs: Programs,
     runtime: tokio::runtime::Runtime,
 }
@@ -125,6 +126,11 @@ impl World {
             watch,
             stands_still: false,
             earlier_mails: Vec::new(),
+            http: reqwest::Client::builder()
+                .no_proxy()
+                .timeout(Duration::from_secs(20))
+                .pool_max_idle_per_host(0)
+                .build()?,
             programs: Programs::find()?,
             runtime,
         };
@@ -268,6 +274,11 @@ impl World {
         }
     }
 
+    /// A client that keeps no connections: making one anew for each question costs more than all else.
+    pub fn http(&self) -> &reqwest::Client {
+        &self.http
+    }
+
     /// Waits for a future.
     pub fn block_on<T>(&self, future: impl Future<Output = T>) -> T {
         self.runtime.block_on(future)
@@ -333,11 +344,8 @@ impl World {
 
     fn get(&self, port: u16, path: &str) -> Result<String> {
         self.block_on(async {
-            let client = reqwest::Client::builder()
-                .no_proxy()
-                .timeout(Duration::from_secs(10))
-                .build()?;
-            let answer = client
+            let answer = self
+                .http
                 .get(format!("http://127.0.0.1:{port}{path}"))
                 .send()
                 .await?;

@@ -13,9 +13,11 @@ use crate::round::{End, Scenario};
 /// # Errors
 /// The application does not tell.
 pub fn look(facts: &Facts<'_>) -> Result<Vec<String>> {
-    let stored = facts
-        .world
-        .block_on(load::stored(facts.world.ports.front, "during"))?;
+    let stored = facts.world.block_on(load::stored(
+        facts.world.http(),
+        facts.world.ports.front,
+        "during",
+    ))?;
     let mut found = Vec::new();
     let must_be_there = |at: Instant| match lost_by_design_until(facts) {
         Some(until) => at >= until,
