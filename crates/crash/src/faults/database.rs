@@ -110,7 +110,7 @@ impl Fault for BadDatabase {
         if let Some((file, before)) = held.rules.take() {
             // The data may have been replaced by a copy, which has the rules that were copied.
             if file.is_file() {
-                std::fs::write(&file, before)?;
+                write(&file, &before)?;
             }
             reload(world);
         }
@@ -156,9 +156,20 @@ fn refuse(world: &World) -> Result<Option<(PathBuf, Vec<u8>)>> {
     let before = std::fs::read(&file)?;
     let mut rules = b"host all all all reject\n".to_vec();
     rules.extend_from_slice(&before);
-    std::fs::write(&file, rules)?;
+    write(&file, &rules)?;
     reload(world);
     Ok(Some((file, before)))
+}
+
+/// Synced: the power may go next, and this is no file of the product's.
+fn write(file: &Path, rules: &[u8]) -> Result<()> {
+    use std::io::Write as _;
+    let mut open = std::fs::OpenOptions::new()
+        .write(true)
+        .truncate(true)
+        .open(file)?;
+    open.write_all(rules)?;
+    Ok(open.sync_all()?)
 }
 
 fn reload(world: &World) {

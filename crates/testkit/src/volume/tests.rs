@@ -150,7 +150,8 @@ fn whoever_works_with_a_volume_is_named() {
 fn power_comes_back_though_somebody_has_a_namespace_with_the_volume() {
     let volume = Volume::new(Kind::Ext4, SIZE).unwrap();
     let mut other = Command::new("unshare")
-        .args(["--mount", "sh", "-c", "echo; read -r end"])
+        .args(["--mount", "--pid", "--fork", "--mount-proc"])
+        .args(["sh", "-c", "echo; read -r end"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()

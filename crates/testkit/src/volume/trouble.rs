@@ -185,9 +185,11 @@ fn unmount_elsewhere(path: &Path) {
         let mounts = std::fs::read_to_string(process.path().join("mounts")).unwrap_or_default();
         let is_there = |line: &str| line.split(' ').nth(1).map(Path::new) == Some(path);
         if mounts.lines().any(is_there) {
-            // The namespace may have ended meanwhile.
+            // With its own `/proc`, which `umount` reads. The namespace may have ended meanwhile.
+            let processes = process.path().join("ns/pid_for_children");
             let _ = run(Command::new("nsenter")
                 .arg(format!("--mount={}", namespace.display()))
+                .arg(format!("--pid={}", processes.display()))
                 .args(["umount", "--lazy"])
                 .arg(path));
         }
