@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use obnova_engine::api::Outcome;
+use obnova_testkit::cases::Case;
 
-use crate::Case;
 use crate::fixture::{Release, Try, kill_recorded, release};
 
 /// The cases.

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use obnova_engine::Moment;
 use obnova_engine::api::{Answer, Outcome, Request};
+use obnova_testkit::cases::Case;
 
-use crate::Case;
 use crate::fixture::{Deed, Release, Try};
 
 /// The cases.

@@ -6,8 +6,8 @@ use std::sync::{Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use obnova_engine::Moment;
+use obnova_testkit::cases::Case;
 
-use crate::Case;
 use crate::fixture::{Deed, Try};
 use crate::reverts::{Updated, updated};
 

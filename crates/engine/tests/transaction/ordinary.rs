@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result, ensure};
 use obnova_engine::api::{Answer, Outcome, Request};
+use obnova_testkit::cases::Case;
 
-use crate::Case;
 use crate::fixture::Try;
 
 /// The cases.

@@ -7,8 +7,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use obnova_engine::api::Outcome;
+use obnova_testkit::cases::Case;
 
-use crate::Case;
 use crate::fixture::Try;
 
 /// The cases.

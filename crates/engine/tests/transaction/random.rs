@@ -8,10 +8,10 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use obnova_testkit::cases::Case;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use crate::Case;
 use crate::fixture::{Try, kill_recorded};
 
 /// The cases.

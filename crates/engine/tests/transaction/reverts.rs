@@ -8,8 +8,8 @@ use obnova_engine::Moment;
 use obnova_engine::api::{
     Answer, Health, KeepRule, Outcome, Request, Settings, TableChange, UpdateKind,
 };
+use obnova_testkit::cases::Case;
 
-use crate::Case;
 use crate::fixture::{Deed, TAKEN, Try, Was};
 
 /// The cases.
