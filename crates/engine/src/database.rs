@@ -18,7 +18,8 @@ mod secret;
 mod sqlite;
 
 pub(crate) use mariadb::validate as validate_mariadb;
-pub(crate) use postgres::validate as validate_postgres;
+pub(crate) use network::cut_off;
+pub(crate) use postgres::{of_service, service_file, validate as validate_postgres};
 
 /// What [`Database::spare`] did, and so what going back to the kept copy does to that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -241,6 +242,7 @@ pub fn open(installation: &Installation) -> Box<dyn Database> {
             rung,
             cluster,
             roles,
+            service: _,
         } => Box::new(postgres::Postgres::new(
             url.clone(),
             password_file.clone(),

@@ -92,7 +92,10 @@ pub enum Database {
     /// A database of a PostgreSQL server.
     Postgres {
         /// `postgres://user@host:port/database`, without a password. The user owns the database and may create others.
+        #[serde(default)]
         url: String,
+        /// In the place of that: the name of a service in a connection service file (`pg_service.conf`).
+        service: Option<String>,
         /// A file that holds the user's password, and nothing else.
         password_file: Option<PathBuf>,
         /// Another database of the same server that the user gets into.
@@ -348,6 +351,18 @@ impl Installation {
         } = &installation.database
         {
             crate::database::validate_mariadb(url, *rung, cluster.as_ref()).map_err(wrong)?;
+        }
+        if let Database::Postgres {
+            url,
+            service: Some(service),
+            ..
+        } = &mut installation.database
+        {
+            if !url.is_empty() {
+                let detail = "database: url and service are not given both";
+                return Err(wrong(detail.to_owned()));
+            }
+            *url = crate::database::of_service(service).map_err(wrong)?;
         }
         if let Database::Postgres { url, cluster, .. } = &installation.database {
             crate::database::validate_postgres(url).map_err(wrong)?;

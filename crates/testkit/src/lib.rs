@@ -11,4 +11,5 @@ pub mod postgres;
 pub mod proxy;
 pub mod sink;
 pub mod systemd;
+pub mod tls;
 pub mod volume;

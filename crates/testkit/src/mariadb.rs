@@ -52,6 +52,18 @@ impl Mariadb {
     /// # Errors
     /// As [`Mariadb::start`].
     pub fn start_in(parent: &Path) -> Result<Mariadb> {
+        Mariadb::start_as(parent, None)
+    }
+
+    /// Makes and starts one that has this certificate and key, and lets nobody in over TCP without TLS.
+    ///
+    /// # Errors
+    /// As [`Mariadb::start`].
+    pub fn start_with_tls(certificate_pem: &str, key_pem: &str) -> Result<Mariadb> {
+        Mariadb::start_as(&std::env::temp_dir(), Some((certificate_pem, key_pem)))
+    }
+
+    fn start_as(parent: &Path, tls: Option<(&str, &str)>) -> Result<Mariadb> {
         let directory = tempfile::Builder::new()
             .prefix("mariadb-")
             .tempdir_in(parent)?;
@@ -87,11 +99,20 @@ impl Mariadb {
             port,
             watcher,
         };
-        mariadb.run_server()?;
+        let mut more = Vec::new();
+        if let Some((certificate, key)) = tls {
+            more.push("--require-secure-transport=ON".to_owned());
+            for (name, text) in [("cert", certificate), ("key", key)] {
+                let file = mariadb.directory.path().join(format!("{name}.pem"));
+                std::fs::write(&file, text)?;
+                more.push(format!("--ssl-{name}={}", file.display()));
+            }
+        }
+        mariadb.run_server(&more)?;
         Ok(mariadb)
     }
 
-    fn run_server(&self) -> Result<()> {
+    fn run_server(&self, more: &[String]) -> Result<()> {
         let place = |name: &str| self.directory.path().join(name).display().to_string();
         let output = std::fs::File::create(place("log"))?;
         let mut server = command("mariadbd", self.directory.path())?
@@ -111,6 +132,7 @@ impl Mariadb {
                 "--aria-pagecache-buffer-size=8M",
             ])
             .args(["--key-buffer-size=1M", "--performance-schema=OFF"])
+            .args(more)
             .stdout(output.try_clone()?)
             .stderr(output)
             // Ctrl-C in a terminal is for those who use it; it is stopped after them.

@@ -4,11 +4,12 @@
 use std::ffi::OsStr;
 use std::io::Write;
 use std::net::TcpListener;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
@@ -140,6 +141,37 @@ impl Postgres {
         Ok(postgres)
     }
 
+    /// Lets those who come over TCP in only with TLS, and proves itself with this certificate and key.
+    ///
+    /// # Errors
+    /// The server refuses them.
+    pub fn use_tls(&self, certificate_pem: &str, key_pem: &str) -> Result<()> {
+        let owner = std::fs::metadata(self.data())?;
+        let access = "local all all trust\nhostssl all all all scram-sha-256\n";
+        for (name, text) in [
+            ("server.crt", certificate_pem),
+            ("server.key", key_pem),
+            ("pg_hba.conf", access),
+        ] {
+            let file = self.data().join(name);
+            std::fs::write(&file, text)?;
+            std::fs::set_permissions(&file, PermissionsExt::from_mode(0o600))?;
+            chown(&file, Some(owner.uid()), Some(owner.gid()))?;
+        }
+        self.sql("postgres", "postgres", "ALTER SYSTEM SET ssl = on")?;
+        self.sql("postgres", "postgres", "SELECT pg_reload_conf()")?;
+        let until = Instant::now() + PATIENCE;
+        while self.sql("postgres", "postgres", "SHOW ssl")? != "on" {
+            ensure!(
+                Instant::now() < until,
+                "{}",
+                std::fs::read_to_string(self.log())?
+            );
+            sleep(Duration::from_millis(30));
+        }
+        Ok(())
+    }
+
     /// Its data directory.
     pub fn data(&self) -> PathBuf {
         self.directory.path().join("data")
@@ -176,7 +208,11 @@ impl Postgres {
     /// # Errors
     /// It is not installed.
     pub fn client(&self, name: &str, user: &str) -> Result<Command> {
-        let mut command = Command::new(tool(name)?);
+        let program = match &self.programs {
+            Some(programs) => tool_for(name, &programs.join("postgres"))?,
+            None => tool(name)?,
+        };
+        let mut command = Command::new(program);
         command
             .env("PGHOST", self.socket())
             .env("PGPORT", self.port.to_string())
@@ -239,6 +275,13 @@ impl Drop for Postgres {
 /// # Errors
 /// It is not there, with what to install.
 pub fn tool(name: &str) -> Result<PathBuf> {
+    tools(name).next().with_context(|| {
+        format!("PostgreSQL's {name} is needed: install the Debian package `postgresql`")
+    })
+}
+
+/// All of that name, the newest of Debian's first.
+fn tools(name: &str) -> impl Iterator<Item = PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut versions: Vec<PathBuf> = std::fs::read_dir(DEBIAN)
         .into_iter()
@@ -247,14 +290,34 @@ pub fn tool(name: &str) -> Result<PathBuf> {
         .collect();
     // Debian's own `psql` and `pg_dump` in PATH choose among versions; the newest version's are the thing itself.
     versions.sort_by_key(|directory| std::cmp::Reverse(major(directory)));
+    let others: Vec<PathBuf> = std::env::split_paths(&path).collect();
     versions
         .into_iter()
-        .chain(std::env::split_paths(&path))
-        .map(|directory| directory.join(name))
-        .find(|program| program.is_file())
-        .with_context(|| {
-            format!("PostgreSQL's {name} is needed: install the Debian package `postgresql`")
-        })
+        .chain(others)
+        .map(move |directory| directory.join(name))
+        .filter(|program| program.is_file())
+}
+
+/// One of PostgreSQL's client programs for this server, of the same version or else of the next newer one that is here: an older
+/// one refuses it.
+fn tool_for(name: &str, server: &Path) -> Result<PathBuf> {
+    let version = |program: &Path| -> Option<u32> {
+        let output = Command::new(program).arg("--version").output().ok()?;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        let (_, number) = text.split_once("(PostgreSQL) ")?;
+        number
+            .split(|char: char| !char.is_ascii_digit())
+            .next()?
+            .parse()
+            .ok()
+    };
+    let wanted = version(server).with_context(|| format!("{} does not run", server.display()))?;
+    let fitting = tools(name).filter_map(|program| Some((version(&program)?, program)));
+    fitting
+        .filter(|(version, _)| *version >= wanted)
+        .min_by_key(|(version, _)| *version)
+        .map(|(_, program)| program)
+        .with_context(|| format!("PostgreSQL's {name} of version {wanted} or newer is needed: run `cargo xtask test` once"))
 }
 
 fn major(directory: &Path) -> u32 {

@@ -5,6 +5,8 @@ mod address;
 mod clone;
 mod contents;
 mod dump;
+mod fence;
+mod image;
 mod note;
 mod private;
 mod process;
@@ -12,6 +14,7 @@ mod rights;
 mod rungs;
 mod server;
 mod snapshot;
+mod stage;
 mod tools;
 
 use std::path::{Path, PathBuf};
@@ -66,7 +69,7 @@ pub(super) struct Mariadb {
     /// Where a server that is started here says what it does not say in its own log.
     log: PathBuf,
     /// The server of a clone; it ends with this.
-    _private: Option<Private>,
+    private: Option<Private>,
 }
 
 impl Mariadb {
@@ -83,7 +86,7 @@ impl Mariadb {
             forced,
             cluster,
             log: logs.join("mariadb.log"),
-            _private: None,
+            private: None,
         }
     }
 
@@ -127,7 +130,7 @@ impl Mariadb {
         let rights = Rights::ask(&mut server, &database)?;
         let (chosen, why) = rungs::choose(self, &mut server, &rights)?;
         let creation = dump::creation(&mut server, &database)?;
-        match chosen {
+        let others = match chosen {
             Chosen::FileSystem(data, starting) => {
                 self.make_log()?;
                 let clones = clone::names(data, starting, to)?;
@@ -138,9 +141,11 @@ impl Mariadb {
                     clones: Some(clones.clone()),
                 };
                 note.write(to)?;
+                let others = self.shut_out(&mut server, &rights, to)?;
                 // It would only be cut off.
                 drop(server);
                 clone::protect(&clones, &self.address, to, &self.log, go_on)?;
+                others
             }
             Chosen::Dump => {
                 let note = Note {
@@ -150,10 +155,31 @@ impl Mariadb {
                     clones: None,
                 };
                 note.write(to)?;
+                let others = self.shut_out(&mut server, &rights, to)?;
                 dump::protect(&mut server, &self.address, &database, to, go_on)?;
+                others
             }
+        };
+        Ok(format!("{why}, {} bytes; {others}", rights.size()))
+    }
+
+    fn shut_out(&self, server: &mut Server, rights: &Rights, to: &Path) -> Result<String, Failure> {
+        let (database, user) = (self.address.database()?, self.address.user()?);
+        fence::shut(server, rights, &database, &user, to)
+    }
+
+    fn try_admit(&self, from: &Path) -> Result<(), Failure> {
+        match fence::stands(from)? {
+            true => fence::give_back(&mut self.server()?, from),
+            false => Ok(()),
         }
-        Ok(format!("{why}, {} bytes", rights.size()))
+    }
+
+    fn try_keep_out(&self, to: &Path) -> Result<(), Failure> {
+        match fence::stands(to)? {
+            true => fence::shut_again(&mut self.server()?, to),
+            false => Ok(()),
+        }
     }
 
     fn try_restore(&self, from: &Path) -> Result<(), Failure> {
@@ -177,14 +203,20 @@ impl Mariadb {
             }
             // Nothing but a file was written.
             (None, false) => Ok(()),
+        }?;
+        // In a server that was returned as a whole they are locked as they were then.
+        match note.clones.is_some() || fence::stands(from)? {
+            true => fence::give_back(&mut self.server()?, from),
+            false => Ok(()),
         }
     }
 
     fn try_forget(&self, from: &Path) -> Result<(), Failure> {
-        match Note::read(from)?.and_then(|note| note.clones) {
-            Some(clones) => clone::forget(&clones),
-            None => Ok(()),
+        self.try_admit(from)?;
+        if let Some(clones) = Note::read(from)?.and_then(|note| note.clones) {
+            clone::forget(&clones)?;
         }
+        fence::forget(from)
     }
 
     fn make_log(&self) -> Result<(), Failure> {
@@ -280,21 +312,33 @@ impl Database for Mariadb {
     }
 
     fn snapshot(&self, to: &Path, go_on: &dyn Fn() -> bool) -> Result<String, Problem> {
-        Snapshot::make(&self.address, to, go_on)
+        Snapshot::make(self, to, true, go_on)
             .map(|snapshot| snapshot.how)
             .map_err(|failure| self.problem(problem::REHEARSAL_IMPOSSIBLE, &failure))
     }
 
     fn stage(&self, from: &Path, go_on: &dyn Fn() -> bool) -> Result<Box<dyn Database>, Problem> {
-        let (address, private) = private::stage(&self.address, from, go_on)
+        let (address, private) = stage::stage(&self.address, from, go_on)
             .map_err(|failure| self.problem(problem::REHEARSAL_IMPOSSIBLE, &failure))?;
+        // As the original is, or else a forecast would be one of something else.
+        let rung = match private.whole() {
+            Some(_) => Rung::FileSystem,
+            None => Rung::Dump,
+        };
         Ok(Box::new(Mariadb {
             address,
-            forced: Some(Rung::Dump),
+            forced: Some(rung),
             cluster: None,
             log: from.join("server.log"),
-            _private: Some(private),
+            private: Some(private),
         }))
+    }
+
+    fn export(&self, to: &Path, go_on: &dyn Fn() -> bool) -> Result<(), Problem> {
+        // What its own tools read is a dump.
+        Snapshot::make(self, to, false, go_on)
+            .map(drop)
+            .map_err(|failure| self.problem(problem::SYSTEM, &failure))
     }
 
     fn fingerprint(&self) -> Result<String, Problem> {
@@ -345,6 +389,16 @@ impl Database for Mariadb {
             Some(clones) => rungs::data_size(&clones.copy),
             None => crate::files::size(from),
         }
+    }
+
+    fn admit(&self, protected: &Path) -> Result<(), Problem> {
+        self.try_admit(protected)
+            .map_err(|failure| self.problem(problem::SYSTEM, &failure))
+    }
+
+    fn keep_out(&self, protected: &Path) -> Result<(), Problem> {
+        self.try_keep_out(protected)
+            .map_err(|failure| self.problem(problem::SYSTEM, &failure))
     }
 
     fn restore(&self, from: &Path) -> Result<(), Problem> {

@@ -24,6 +24,7 @@ mod refill;
 mod rights;
 mod sample;
 mod server;
+mod service;
 mod snapshot;
 mod stage;
 mod standby;
@@ -52,6 +53,7 @@ use crate::problem;
 use crate::step::chain;
 
 pub(crate) use address::validate;
+pub(crate) use service::{file as service_file, url as of_service};
 
 /// See the module.
 pub(super) struct Postgres {

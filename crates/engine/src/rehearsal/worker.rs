@@ -19,7 +19,7 @@ use semver::Version;
 
 use crate::api::{HoldLimits, Isolation, Problem, Unit, UpdateKind};
 use crate::database::{self, Database};
-use crate::installation::{Installation, ServiceDriver};
+use crate::installation::{self, Installation, ServiceDriver};
 use crate::rehearsal::course::{self, End, milliseconds};
 use crate::rehearsal::neutralise::{self, Copy};
 use crate::rehearsal::words::{Speaker, Task, Word};
@@ -180,6 +180,15 @@ fn work(state_dir: &Path) -> Result<(), String> {
     // Secrets and files of the home directory are for this half only.
     for name in KEPT_VARIABLES.iter().skip(INSIDE_VARIABLES) {
         command.env_remove(name);
+    }
+    if let installation::Database::Postgres {
+        service: Some(service),
+        ..
+    } = &work.installation.database
+        && let Some(file) = database::service_file(service)
+    {
+        // It leads to the original, and holds no secrets.
+        command.env("PGSERVICEFILE", file);
     }
     let error = command.env("HOME", work.place.home()).exec();
     let problem = Problem::new(problem::SYSTEM)
@@ -354,6 +363,7 @@ fn inside(state_dir: &Path, isolation: Isolation) -> Result<(), String> {
     let work = Work::open(state_dir)?;
     if isolation == Isolation::Network {
         isolation::bring_loopback_up().map_err(|error| format!("loopback: {error}"))?;
+        database::cut_off();
         if let Err(problem) = work.seal() {
             work.end(work.not_made(problem));
             return Ok(());

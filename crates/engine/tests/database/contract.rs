@@ -1,6 +1,6 @@
 //! The cases that every driver and every rung must pass.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail, ensure};
 use obnova_engine::database::Database;
@@ -21,11 +21,21 @@ pub trait Subject {
     /// All that must be as before after a return, byte for byte.
     fn now(&self) -> Result<String>;
 
+    /// The installation's state directory.
+    fn state_dir(&self) -> &Path;
+
     /// Where the driver protects to; its parent is the update's number.
-    fn protected(&self) -> PathBuf;
+    fn protected(&self) -> PathBuf {
+        self.state_dir().join("protected/7/database")
+    }
 
     /// What of copies lies beside the database.
     fn left_over(&self) -> Result<String>;
+
+    /// A new directory for a copy to be used.
+    fn scratch(&self) -> Result<tempfile::TempDir> {
+        Ok(tempfile::tempdir()?)
+    }
 }
 
 type Make = fn(&Postgres) -> Result<Box<dyn Subject + '_>>;
@@ -226,7 +236,7 @@ fn forgotten(subject: &dyn Subject, expected: &str) -> Result<()> {
 fn a_copy_in_use(subject: &dyn Subject) -> Result<()> {
     let driver = subject.driver()?;
     let print = driver.fingerprint().map_err(failed)?;
-    let directory = tempfile::tempdir()?;
+    let directory = subject.scratch()?;
     let to = directory.path().join("snapshot");
     driver.snapshot(&to, &|| true).map_err(failed)?;
     let staged = driver.stage(&to, &|| true).map_err(failed)?;

@@ -3,8 +3,11 @@
 //! Run all: `cargo test -p obnova-engine --test database`; some: add `-- part-of-a-name`.
 
 mod contract;
+mod killed;
 mod mariadb;
+mod matrix;
 mod postgres;
+mod remote;
 mod sqlite;
 
 use std::path::Path;
@@ -22,13 +25,16 @@ type Case = (String, Box<dyn Fn(&Postgres) -> Result<()>>);
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|word| word == "drive") {
-        return postgres::killed::drive(&arguments[1..]);
+        return killed::drive(&arguments[1..]);
     }
     let cases: Vec<Case> = contract::cases()
         .into_iter()
         .chain(sqlite::cases())
         .chain(mariadb::cases())
         .chain(postgres::cases())
+        .chain(killed::cases())
+        .chain(remote::cases())
+        .chain(matrix::cases())
         .collect();
     if !arguments.iter().any(|argument| argument == "--list") {
         postgres::owned::enter();

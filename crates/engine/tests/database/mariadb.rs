@@ -1,9 +1,9 @@
 //! A database of a MariaDB server, with everything in and around it that a return must bring back.
 
 mod hard;
-mod killed;
+mod kept_out;
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::OnceLock;
 
 use anyhow::{Result, anyhow};
@@ -131,6 +131,17 @@ impl Server {
         Server::new(server, "crm", &section)
     }
 
+    /// A database of a server that lets nobody in without TLS but over its socket; `query` ends the address.
+    pub fn over_tls(server: &'static Mariadb, query: &str) -> Result<Server> {
+        let mut subject = Server::new(server, "crm", "rung = \"dump\"")?;
+        let port = server.port();
+        subject.section = subject.section.replace(
+            &format!("@127.0.0.1:{port}/crm"),
+            &format!("@localhost:{port}/crm?{query}"),
+        );
+        Ok(subject)
+    }
+
     /// A database of this name, in the place of one that an earlier case left. `section` ends its part of the installation file.
     fn new(server: &'static Mariadb, name: &str, section: &str) -> Result<Server> {
         let directory = tempfile::tempdir()?;
@@ -186,8 +197,8 @@ impl Subject for Server {
         Ok(format!("{}\n{history}", self.server.dump(&self.name)?))
     }
 
-    fn protected(&self) -> PathBuf {
-        self.directory.path().join("protected/7/database")
+    fn state_dir(&self) -> &Path {
+        self.directory.path()
     }
 
     fn left_over(&self) -> Result<String> {
@@ -206,11 +217,23 @@ impl Subject for Server {
         }
         Ok(left.join("\n"))
     }
+
+    fn scratch(&self) -> Result<tempfile::TempDir> {
+        // On the server's own file system, if it has one.
+        let home = self.server.data();
+        let beside = home.ancestors().nth(2).unwrap_or(&home);
+        Ok(tempfile::Builder::new()
+            .prefix("scratch-")
+            .tempdir_in(beside)?)
+    }
 }
 
 /// What only MariaDB must do.
 pub fn cases() -> Vec<Case> {
-    hard::cases().into_iter().chain(killed::cases()).collect()
+    [hard::cases(), kept_out::cases()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn quoted(name: &str) -> String {

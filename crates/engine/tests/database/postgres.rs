@@ -3,7 +3,6 @@
 mod hard;
 mod in_place;
 mod kept_out;
-pub mod killed;
 pub mod owned;
 mod rehearsed;
 mod room;
@@ -11,7 +10,7 @@ mod standby;
 mod unfit;
 pub mod versions;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use anyhow::Result;
 use obnova_engine::database::Database;
@@ -197,8 +196,8 @@ impl Subject for Server<'_> {
         self.server.dump(&self.name)
     }
 
-    fn protected(&self) -> PathBuf {
-        self.directory.path().join("protected/7/database")
+    fn state_dir(&self) -> &Path {
+        self.directory.path()
     }
 
     fn left_over(&self) -> Result<String> {
@@ -232,7 +231,6 @@ pub fn cases() -> Vec<Case> {
         hard::cases(),
         in_place::cases(),
         kept_out::cases(),
-        killed::cases(),
         rehearsed::cases(),
         room::cases(),
         standby::cases(),

@@ -1,6 +1,6 @@
 //! A SQLite file.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -285,8 +285,8 @@ impl Subject for Sqlite {
         Ok(entries.collect::<Vec<_>>().join("\n"))
     }
 
-    fn protected(&self) -> PathBuf {
-        self.directory.path().join("protected/7/database")
+    fn state_dir(&self) -> &Path {
+        self.directory.path()
     }
 
     /// Copies lie in the protected directory only.

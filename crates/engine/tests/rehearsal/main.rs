@@ -1,6 +1,6 @@
 //! Rehearsals: real updates of a real application on a clone, by engines and workers that are processes of their own.
 //!
-//! Needs the right to make network namespaces, root for some, and PostgreSQL.
+//! Needs the right to make network namespaces, root for some, PostgreSQL and MariaDB.
 //! Run all: `cargo test -p obnova-engine --test rehearsal`; some: add `-- part-of-a-name`.
 
 mod counts;
@@ -9,8 +9,10 @@ mod ends;
 #[allow(dead_code, unused_imports)] // most of it is for the other tests
 mod fixture;
 mod isolated;
+mod mariadb;
 mod outcomes;
 mod postgres;
+mod scripted;
 mod stage;
 mod walk;
 
@@ -32,6 +34,7 @@ fn main() -> ExitCode {
                 ends::CASES,
                 walk::CASES,
                 postgres::CASES,
+                mariadb::CASES,
             ]
             .concat();
             cases::run(&all, &arguments[1..])

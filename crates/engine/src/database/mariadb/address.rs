@@ -94,8 +94,9 @@ impl Address {
                 value.to_ascii_uppercase().as_str(),
             ) {
                 ("sslmode", "DISABLED") => arguments.push("--skip-ssl".to_owned()),
-                ("sslmode", "REQUIRED" | "VERIFY_CA") => arguments.push("--ssl".to_owned()),
-                ("sslmode", "VERIFY_IDENTITY") => {
+                ("sslmode", "REQUIRED") => arguments.push("--ssl".to_owned()),
+                // The programs verify both, or neither.
+                ("sslmode", "VERIFY_CA" | "VERIFY_IDENTITY") => {
                     arguments.extend(["--ssl", "--ssl-verify-server-cert"].map(str::to_owned));
                 }
                 ("sslca", _) => arguments.push(format!("--ssl-ca={value}")),
@@ -163,7 +164,8 @@ impl Address {
         Url::parse(&self.url).map_err(|error| Failure::Unsuitable(error.to_string()))
     }
 
-    fn password(&self) -> Result<Option<String>, Failure> {
+    /// The password, from its file or from the engine's own environment.
+    pub(super) fn password(&self) -> Result<Option<String>, Failure> {
         match &self.password_file {
             Some(file) => secret::read(file).map(Some),
             None => Ok(std::env::var(PASSWORD).ok()),

@@ -146,7 +146,7 @@ fn has_no_replica(server: &mut Server) -> Result<(), String> {
 }
 
 /// Tried with one file of it.
-fn can_be_cloned(data: &Path) -> Result<(), String> {
+pub(super) fn can_be_cloned(data: &Path) -> Result<(), String> {
     let parent = data.parent().ok_or("the data directory is the root")?;
     let device = |path: &Path| std::fs::metadata(path).map(|metadata| metadata.dev()).ok();
     if device(parent) != device(data) {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::dump::Sequence;
@@ -43,23 +44,33 @@ pub(super) struct Clones {
 impl Note {
     /// The note in this directory, if there is one.
     pub(super) fn read(directory: &Path) -> Result<Option<Note>, Failure> {
-        let path = directory.join(NOTE);
-        let wrong = |error| Failure::disk(&path, error);
-        match std::fs::read(&path) {
-            Ok(bytes) => serde_json::from_slice(&bytes)
-                .map(Some)
-                .map_err(|error| wrong(error.into())),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(wrong(error)),
-        }
+        get(directory, NOTE)
     }
 
     /// Puts it into this directory, durably.
     pub(super) fn write(&self, directory: &Path) -> Result<(), Failure> {
-        let path = directory.join(NOTE);
-        let bytes = serde_json::to_vec(self).map_err(|error| Failure::disk(&path, error.into()))?;
-        durable::write(&path, &bytes, 0o600).map_err(|error| Failure::disk(&path, error))
+        put(directory, NOTE, self)
     }
+}
+
+/// What lies in this directory under this name, if anything does.
+pub(super) fn get<T: DeserializeOwned>(directory: &Path, name: &str) -> Result<Option<T>, Failure> {
+    let path = directory.join(name);
+    let wrong = |error| Failure::disk(&path, error);
+    match std::fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map(Some)
+            .map_err(|error| wrong(error.into())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(wrong(error)),
+    }
+}
+
+/// Puts something into this directory under this name, durably.
+pub(super) fn put(directory: &Path, name: &str, what: &impl Serialize) -> Result<(), Failure> {
+    let path = directory.join(name);
+    let bytes = serde_json::to_vec(what).map_err(|error| Failure::disk(&path, error.into()))?;
+    durable::write(&path, &bytes, 0o600).map_err(|error| Failure::disk(&path, error))
 }
 
 /// Says that what is protected in this directory is complete.

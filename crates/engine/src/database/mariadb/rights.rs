@@ -47,6 +47,8 @@ pub(super) struct Rights {
     definers: Vec<String>,
     /// Tables that a transaction does not cover.
     untransacted: u64,
+    /// Whether it may read the server's own tables of accounts.
+    sees_accounts: bool,
 }
 
 impl Rights {
@@ -93,6 +95,9 @@ impl Rights {
                 "SELECT count(*) {tables} AND engine IS NOT NULL AND engine NOT IN \
                  (SELECT engine FROM information_schema.engines WHERE transactions = 'YES')"
             ))?,
+            sees_accounts: server
+                .number("SELECT count(*) FROM mysql.global_priv")
+                .is_ok(),
             definers: definers
                 .into_iter()
                 .filter(|definer| *definer != account)
@@ -123,6 +128,13 @@ impl Rights {
         &self.definers
     }
 
+    /// Whether the account may lock others, and see which are locked.
+    pub(super) fn may_lock(&self) -> bool {
+        self.version.contains("MariaDB")
+            && self.global.contains("CREATE USER")
+            && (self.global.contains("SELECT") || self.sees_accounts)
+    }
+
     /// For people.
     pub(super) fn told(&self) -> Vec<String> {
         let mut told = vec![
@@ -140,6 +152,11 @@ impl Rights {
                     "sees only its own sessions: whoever else is in the database is not noticed"
                         .to_owned()
                 }
+            },
+            match self.may_lock() {
+                true => "may lock other accounts: they are kept out during a change-over".to_owned(),
+                false => "may not lock other accounts (CREATE USER ON *.*, SELECT ON mysql.*): they are cut off, but may come again"
+                    .to_owned(),
             },
             "grants are the server's and outlive a return to a dump".to_owned(),
         ];

@@ -7,6 +7,7 @@ use super::Mariadb;
 use super::clone;
 use super::dump;
 use super::failure::Failure;
+use super::private::Private;
 use super::process::Starting;
 use super::rights::{self, Rights};
 use super::server::Server;
@@ -59,6 +60,11 @@ pub(super) fn choose(
 }
 
 fn file_system(mariadb: &Mariadb, server: &mut Server) -> Result<(PathBuf, Starting), String> {
+    // Of a server of our own nobody else knows.
+    if let Some((data, starting)) = mariadb.private.as_ref().and_then(Private::whole) {
+        clone::can_be_cloned(&data)?;
+        return Ok((data, starting));
+    }
     let cluster = mariadb.cluster.as_ref().ok_or(
         "the installation file has no [database.cluster], so the server may be somebody else's too",
     )?;

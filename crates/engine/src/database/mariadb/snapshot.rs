@@ -1,14 +1,17 @@
-//! A copy of the database for a rehearsal: a dump and what a private server must know to be like the original.
+//! A copy of the database for a rehearsal: all of the server's files, cloned, where the database is protected so; else a dump. And
+//! what a private server must know to be like the original.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::address::Address;
+use super::Mariadb;
 use super::dump;
 use super::failure::Failure;
+use super::image::{self, Image};
 use super::rights::Rights;
+use super::rungs::{self, Chosen};
 use super::server::Server;
 use crate::durable;
 
@@ -36,15 +39,18 @@ pub(super) struct Snapshot {
     pub(super) privileges: Vec<String>,
     /// Accounts that something in the database runs as.
     pub(super) definers: Vec<String>,
+    /// The server's files, if they were cloned; else there is a dump.
+    pub(super) image: Option<Image>,
     /// How it was made.
     pub(super) how: String,
 }
 
 impl Snapshot {
-    /// Makes one in a new directory.
+    /// Makes one in a new directory. `as_image` lets it be of files.
     pub(super) fn make(
-        address: &Address,
+        mariadb: &Mariadb,
         to: &Path,
+        as_image: bool,
         go_on: &dyn Fn() -> bool,
     ) -> Result<Snapshot, Failure> {
         let disk = |error| Failure::disk(to, error);
@@ -52,26 +58,26 @@ impl Snapshot {
             .and_then(|()| durable::create_dir_all(to))
             .and_then(|()| durable::set_mode(to, 0o700))
             .map_err(disk)?;
+        let address = &mariadb.address;
         let mut server = Server::connect(&address.options()?)?;
         let database = address.database()?;
         let rights = Rights::ask(&mut server, &database)?;
-        let settings = server.rows(&format!(
-            "SELECT lower(variable_name), variable_value FROM information_schema.global_variables \
-             WHERE lower(variable_name) IN ({SETTINGS})"
-        ))?;
-        let settings = settings.into_iter().filter_map(|row| {
-            let mut row = row.into_iter();
-            Some((row.next()??, row.next()??))
-        });
-        dump::write(&mut server, address, &database, to, true, go_on)?;
-        let torn = match rights.untransacted() {
-            0 => String::new(),
-            number => format!("; {number} tables without transactions may be torn"),
+        let settings = image::variables(&mut server, SETTINGS).map_err(Failure::Unsuitable)?;
+        let (image, how) = match as_image {
+            true => image(mariadb, &mut server, &rights, to, go_on)?,
+            false => (None, String::new()),
+        };
+        if image.is_none() {
+            dump::write(&mut server, address, &database, to, true, go_on)?;
+        }
+        let torn = match (&image, rights.untransacted()) {
+            (Some(_), _) | (_, 0) => String::new(),
+            (None, number) => format!("; {number} tables without transactions may be torn"),
         };
         let snapshot = Snapshot {
             creation: dump::creation(&mut server, &database)?,
             sequences: dump::sequences(&mut server, &database)?,
-            settings: settings.collect(),
+            settings,
             privileges: rights
                 .global()
                 .iter()
@@ -79,10 +85,17 @@ impl Snapshot {
                 .cloned()
                 .collect(),
             definers: rights.definers().to_vec(),
-            how: format!(
-                "dumped in one transaction while in use, {} bytes{torn}",
-                rights.size()
-            ),
+            how: match &image {
+                Some(_) => format!(
+                    "the server's files, cloned while in use, {} bytes",
+                    rights.size()
+                ),
+                None => format!(
+                    "dumped in one transaction while in use, {} bytes{torn}{how}",
+                    rights.size()
+                ),
+            },
+            image,
             database,
         };
         let facts = serde_json::to_vec(&snapshot).map_err(|error| disk(error.into()))?;
@@ -96,5 +109,23 @@ impl Snapshot {
         let wrong = |error| Failure::disk(&path, error);
         let bytes = std::fs::read(&path).map_err(wrong)?;
         serde_json::from_slice(&bytes).map_err(|error| wrong(error.into()))
+    }
+}
+
+/// The server's files where they are what an update protects, or what to say about that they are not.
+fn image(
+    mariadb: &Mariadb,
+    server: &mut Server,
+    rights: &Rights,
+    to: &Path,
+    go_on: &dyn Fn() -> bool,
+) -> Result<(Option<Image>, String), Failure> {
+    let (Chosen::FileSystem(data, _), _) = rungs::choose(mariadb, server, rights)? else {
+        return Ok((None, String::new()));
+    };
+    match Image::make(server, &data, to, go_on) {
+        Ok(image) => Ok((Some(image), String::new())),
+        Err(_) if !go_on() => Err(Failure::Interrupted),
+        Err(why) => Ok((None, format!("; its files were not cloned: {why}"))),
     }
 }

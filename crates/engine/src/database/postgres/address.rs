@@ -1,12 +1,13 @@
 //! Where the database is. The password comes from elsewhere, so that the address may stand in arguments, logs and plans.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sqlx::ConnectOptions;
 use sqlx::postgres::PgConnectOptions;
 use url::Url;
 
 use super::failure::Failure;
+use super::server::Server;
 use super::{network, secret};
 
 /// What of the engine's own environment tells how to reach a PostgreSQL server, for the application and the client tools.
@@ -20,6 +21,10 @@ const VARIABLES: [&str; 8] = [
     "PGSSLCRL",
     "PGCHANNELBINDING",
 ];
+
+/// The public certificate authorities, which count where a certificate is to be verified and the address names none. The driver
+/// knows them; client tools must be told.
+const AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// A database and how to get in.
 #[derive(Clone)]
@@ -67,6 +72,16 @@ pub(crate) fn validate(url: &str) -> Result<(), String> {
 }
 
 impl Address {
+    /// The server's major version.
+    pub(super) fn major(&self) -> Result<u32, Failure> {
+        let mut server = Server::connect(self.options(&self.maintenance)?)?;
+        let number: Option<u32> = server.ask(
+            "SELECT (current_setting('server_version_num')::int / 10000)::text WHERE $1 <> ''",
+            &self.maintenance,
+        )?;
+        number.ok_or_else(|| Failure::Unsuitable("the server does not say its version".to_owned()))
+    }
+
     /// The database's name.
     pub(super) fn database(&self) -> Result<String, Failure> {
         let options = self.parse()?;
@@ -99,6 +114,10 @@ impl Address {
         if let Some(admin) = &self.admin {
             // Only an address without a host refuses that, and a server of our own has one.
             let _ = url.set_username(&admin.user);
+        }
+        if needs_authorities(&url) {
+            url.query_pairs_mut()
+                .append_pair("sslrootcert", AUTHORITIES);
         }
         Ok(url.to_string())
     }
@@ -185,6 +204,17 @@ impl Address {
     fn url(&self) -> Result<Url, Failure> {
         Url::parse(&self.url).map_err(|error| Failure::Unsuitable(error.to_string()))
     }
+}
+
+fn needs_authorities(url: &Url) -> bool {
+    let is_set = |name: &str| url.query_pairs().any(|(known, _)| known == name);
+    let verifies = |(name, value): (std::borrow::Cow<str>, std::borrow::Cow<str>)| {
+        name == "sslmode" && value.starts_with("verify-")
+    };
+    url.query_pairs().any(verifies)
+        && !is_set("sslrootcert")
+        && std::env::var_os("PGSSLROOTCERT").is_none()
+        && Path::new(AUTHORITIES).is_file()
 }
 
 #[cfg(test)]

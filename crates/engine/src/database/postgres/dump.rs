@@ -83,9 +83,14 @@ pub(super) fn restore(
         let name = super::server::identifier(&note.copy);
         let Creation { how, tablespace } = &note.creation;
         server.run(&format!("CREATE DATABASE {name} {how}{tablespace}"))?;
-        let mut restore = tools::command("pg_restore", address, &note.copy, from)?;
-        restore.args(["--exit-on-error", JOBS]).arg(from.join(DUMP));
-        tools::run("pg_restore", restore, from, &|| true)?;
+        tools::restore(
+            address,
+            &note.copy,
+            &[JOBS],
+            &from.join(DUMP),
+            from,
+            &|| true,
+        )?;
         server.shut(&note.copy)?;
         note.properties.give(server, &note.copy)?;
         note.oid = server.oid(&note.copy)?;

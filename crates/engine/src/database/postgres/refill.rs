@@ -2,7 +2,7 @@
 //! dump is loaded into the same database, by one session that was there before the door was shut. Nobody else gets in meanwhile, and a
 //! call that died in the middle is simply made again: the migrated state is gone from its first step on.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, Stdio};
 
@@ -16,6 +16,9 @@ use super::server::Server;
 use super::tools;
 use crate::durable;
 
+/// What `pg_restore` says before all else from version 17 on, and in how many lines at most.
+const TIMEOUT: &[u8] = b"SET transaction_timeout = 0;\n";
+const FIRST_LINES: usize = 40;
 /// Which parts of the dump are loaded.
 const LIST: &str = "dump.list";
 /// At most so many things in the way are named.
@@ -87,12 +90,14 @@ pub(super) fn restore(
     if note.oid.is_none() {
         // An engine that was killed may have left it shut.
         server.open(database)?;
-        let list = list(address, database, from, dump)?;
-        read_through(from, dump, &list)?;
+        let version = address.major()?;
+        let program = tools::find("pg_restore", version)?;
+        let list = list(address, database, from, &program, dump)?;
+        read_through(from, &program, dump, &list)?;
         let mut session = Session::begin(address, database, from)?;
         server.shut_but(database, session.pid)?;
         session.say(CLEAR.as_bytes())?;
-        session.load(dump, &list)?;
+        session.load(&program, version, dump, &list)?;
         session.end()?;
         note.properties.give_anew(server, database)?;
         note.oid = server.oid(database)?;
@@ -102,17 +107,22 @@ pub(super) fn restore(
 }
 
 /// The parts of the dump that this role can make: not what belongs to others, which nobody but they could have changed.
-fn list(address: &Address, database: &str, from: &Path, dump: &Path) -> Result<PathBuf, Failure> {
+fn list(
+    address: &Address,
+    database: &str,
+    from: &Path,
+    program: &Path,
+    dump: &Path,
+) -> Result<PathBuf, Failure> {
     let facts: Facts = Server::connect(address.options(database)?)?
         .ask(FACTS, database)?
         .ok_or_else(|| Failure::Unsuitable("the server says nothing about its roles".to_owned()))?;
-    let program = tools::find("pg_restore", 0)?;
-    let output = Command::new(&program)
+    let output = Command::new(program)
         .arg("--list")
         .arg(dump)
         .stdin(Stdio::null())
         .output()
-        .map_err(|error| Failure::disk(&program, error))?;
+        .map_err(|error| Failure::disk(program, error))?;
     if !output.status.success() {
         return Err(Failure::Tool {
             tool: "pg_restore".into(),
@@ -132,9 +142,8 @@ fn list(address: &Address, database: &str, from: &Path, dump: &Path) -> Result<P
 }
 
 /// Reads all of the dump once: nothing is dropped for one that cannot be loaded.
-fn read_through(from: &Path, dump: &Path, list: &Path) -> Result<(), Failure> {
-    let program = tools::find("pg_restore", 0)?;
-    let mut restore = Command::new(&program);
+fn read_through(from: &Path, program: &Path, dump: &Path, list: &Path) -> Result<(), Failure> {
+    let mut restore = Command::new(program);
     restore
         .args(["--file=/dev/null", "--use-list"])
         .arg(list)
@@ -211,10 +220,15 @@ impl Session {
     }
 
     /// Hands on what `pg_restore` makes of the dump.
-    fn load(&mut self, dump: &Path, list: &Path) -> Result<(), Failure> {
-        let program = tools::find("pg_restore", 0)?;
-        let disk = |error| Failure::disk(&program, error);
-        let mut restore = Command::new(&program)
+    fn load(
+        &mut self,
+        program: &Path,
+        server: u32,
+        dump: &Path,
+        list: &Path,
+    ) -> Result<(), Failure> {
+        let disk = |error| Failure::disk(program, error);
+        let mut restore = Command::new(program)
             .args(["--file=-", "--use-list"])
             .arg(list)
             .arg(dump)
@@ -224,7 +238,7 @@ impl Session {
             .spawn()
             .map_err(disk)?;
         let handed = match (restore.stdout.take(), self.input.as_mut()) {
-            (Some(mut output), Some(input)) => std::io::copy(&mut output, input).is_ok(),
+            (Some(output), Some(input)) => hand_on(output, input, server).is_ok(),
             _ => false,
         };
         if !handed {
@@ -258,6 +272,20 @@ impl Session {
             output: programs::tail(&tools::log_path(&self.directory)),
         }
     }
+}
+
+/// Hands on what `pg_restore` says, without what a server of this version does not understand.
+fn hand_on(output: impl Read, input: &mut impl Write, server: u32) -> std::io::Result<()> {
+    let mut output = BufReader::new(output);
+    // It is among the first lines, before any data.
+    for _ in 0..FIRST_LINES {
+        let mut line = Vec::new();
+        output.read_until(b'\n', &mut line)?;
+        if server >= tools::TIMEOUT_SINCE || line != TIMEOUT {
+            input.write_all(&line)?;
+        }
+    }
+    std::io::copy(&mut output, input).map(drop)
 }
 
 impl Drop for Session {

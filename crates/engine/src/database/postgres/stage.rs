@@ -50,16 +50,9 @@ pub(super) fn stage(
 
     let name = identifier(&snapshot.database);
     server.run(&format!("CREATE DATABASE {name} {}", snapshot.creation.how))?;
-    let mut restore = tools::command("pg_restore", &address, &snapshot.database, from)?;
-    restore
-        .args([
-            "--exit-on-error",
-            "--jobs=2",
-            "--no-tablespaces",
-            "--no-subscriptions",
-        ])
-        .arg(snapshot::dump(from));
-    tools::run("pg_restore", restore, from, go_on)?;
+    let options = ["--jobs=2", "--no-tablespaces", "--no-subscriptions"];
+    let dump = snapshot::dump(from);
+    tools::restore(&address, &snapshot.database, &options, &dump, from, go_on)?;
     snapshot.properties.give(&mut server, &snapshot.database)?;
     private.be_durable(&mut server)?;
     Ok((address, private))

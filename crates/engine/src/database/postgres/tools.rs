@@ -16,35 +16,52 @@ const DEBIAN: &str = "/usr/lib/postgresql";
 /// What a program says, in the directory that it works for.
 const LOG: &str = "output.log";
 const POLL: Duration = Duration::from_millis(20);
+/// The version whose `pg_restore` sets something that no older server knows.
+pub(super) const TIMEOUT_SINCE: u32 = 17;
 
-/// Finds a program that is no older than the server, which it would refuse.
+/// Finds a program that is no older than the server, which it would refuse; of those the oldest, since what a newer one makes of a
+/// dump may be more than the server understands. Zero is any server: that is for programs that know all versions.
 pub(super) fn find(tool: &'static str, server: u32) -> Result<PathBuf, Failure> {
     let wrong = |output: String| Failure::Tool {
         tool: tool.into(),
         output,
     };
-    let program = programs(tool).into_iter().next().ok_or_else(|| {
+    let programs = programs(tool);
+    let first = programs.first().ok_or_else(|| {
         wrong(format!(
             "not found in PATH nor in {DEBIAN}; install PostgreSQL's client programs, version {server} or newer"
         ))
     })?;
-    let output = Command::new(&program)
-        .arg("--version")
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| Failure::disk(&program, error))?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    match major(&text) {
-        Some(version) if version >= server => Ok(program),
-        Some(version) => Err(wrong(format!(
+    if server == 0 {
+        return Ok(first.clone());
+    }
+    let known: Vec<(u32, &PathBuf)> = programs
+        .iter()
+        .filter_map(|program| Some((version_of(program)?, program)))
+        .collect();
+    let fitting = known.iter().filter(|(version, _)| *version >= server);
+    if let Some((_, program)) = fitting.min_by_key(|(version, _)| *version) {
+        return Ok((*program).clone());
+    }
+    match known.iter().max_by_key(|(version, _)| *version) {
+        Some((version, program)) => Err(wrong(format!(
             "{} has version {version}, but the server {server}; install the client programs of version {server} or newer",
             program.display()
         ))),
         None => Err(wrong(format!(
-            "{} says about its version: {text}",
-            program.display()
+            "{} does not say its version",
+            first.display()
         ))),
     }
+}
+
+fn version_of(program: &Path) -> Option<u32> {
+    let output = Command::new(program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output()
+        .ok()?;
+    major(&String::from_utf8_lossy(&output.stdout))
 }
 
 /// A program that connects to this database. Its password is in its environment, not in its arguments. It works for the
@@ -55,7 +72,8 @@ pub(super) fn command(
     database: &str,
     directory: &Path,
 ) -> Result<Command, Failure> {
-    let mut command = connected(Command::new(find(tool, 0)?), address, database)?;
+    let program = find(tool, address.major()?)?;
+    let mut command = connected(Command::new(program), address, database)?;
     command.stderr(log(directory)?);
     Ok(command)
 }
@@ -67,7 +85,8 @@ pub(super) fn gentle_command(
     database: &str,
     directory: &Path,
 ) -> Result<Command, Failure> {
-    let mut command = connected(gentle(&find(tool, 0)?), address, database)?;
+    let program = find(tool, address.major()?)?;
+    let mut command = connected(gentle(&program), address, database)?;
     command.stderr(log(directory)?);
     Ok(command)
 }
@@ -101,6 +120,52 @@ pub(super) fn run(
         .spawn()
         .map_err(|error| Failure::disk(Path::new(tool), error))?;
     finish(tool, child, directory, go_on)
+}
+
+/// Fills a database with a dump in the directory format, for as long as `go_on` says. `options` come before the dump.
+pub(super) fn restore(
+    address: &Address,
+    database: &str,
+    options: &[&str],
+    dump: &Path,
+    directory: &Path,
+    go_on: &dyn Fn() -> bool,
+) -> Result<(), Failure> {
+    const TOOL: &str = "pg_restore";
+    let server = address.major()?;
+    let program = find(TOOL, server)?;
+    // Then one complaint about something that is no part of the dump does not end it.
+    let is_newer = server < TIMEOUT_SINCE && version_of(&program) >= Some(TIMEOUT_SINCE);
+    let log = log_path(directory);
+    let said_before = std::fs::metadata(&log).map_or(0, |it| it.len());
+    let mut command = command(TOOL, address, database, directory)?;
+    command
+        .args((!is_newer).then_some("--exit-on-error"))
+        .args(options)
+        .arg(dump);
+    let done = run(TOOL, command, directory, go_on);
+    match done {
+        Err(Failure::Tool { .. }) if is_newer => {
+            let said = std::fs::read(&log).map_err(|error| Failure::disk(&log, error))?;
+            let said = said.get(usize::try_from(said_before).unwrap_or(0)..);
+            match is_only_about_timeout(&String::from_utf8_lossy(said.unwrap_or_default())) {
+                true => Ok(()),
+                false => done,
+            }
+        }
+        _ => done,
+    }
+}
+
+/// Whether all that `pg_restore` complains of is that the server knows no `transaction_timeout`, which it takes off first of all
+/// in each of its sessions.
+fn is_only_about_timeout(said: &str) -> bool {
+    let errors = said.lines().filter(|line| line.contains(": error: "));
+    let harmless = said
+        .lines()
+        .filter(|line| *line == "Command was: SET transaction_timeout = 0;");
+    let (errors, harmless) = (errors.count(), harmless.count());
+    errors > 0 && errors == harmless
 }
 
 /// Waits for the end of one that was started, for as long as `go_on` says.
@@ -153,10 +218,7 @@ pub(super) fn of_server(
     version: u32,
     preferred: Option<&Path>,
 ) -> Result<PathBuf, Failure> {
-    let version_of = |program: &PathBuf| {
-        let output = Command::new(program).arg("--version").output().ok()?;
-        major(&String::from_utf8_lossy(&output.stdout)).filter(|found| *found >= version)
-    };
+    let version_of = |program: &PathBuf| version_of(program).filter(|found| *found >= version);
     let preferred = preferred.map(|directory| directory.join(tool));
     let all = preferred.into_iter().chain(programs(tool));
     let fitting = all.filter_map(|program| Some((version_of(&program)?, program)));
@@ -210,5 +272,15 @@ mod tests {
         );
         assert_eq!(major("pg_restore (PostgreSQL) 18beta1"), Some(18));
         assert_eq!(major("something else"), None);
+    }
+
+    #[test]
+    fn only_the_complaint_about_a_newer_setting_is_harmless() {
+        let harmless = "pg_restore: error: could not execute query: ERROR:  unrecognized\n\
+                        Command was: SET transaction_timeout = 0;\n";
+        assert!(is_only_about_timeout(&harmless.repeat(3)));
+        let other = "pg_restore: error: could not execute query: ERROR:  no space\nCommand was: CREATE TABLE a (b int);\n";
+        assert!(!is_only_about_timeout(&format!("{harmless}{other}")));
+        assert!(!is_only_about_timeout(""));
     }
 }

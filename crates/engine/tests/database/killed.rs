@@ -6,28 +6,29 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use obnova_testkit::postgres::Postgres;
+use obnova_testkit::volume::Kind;
 
-use super::Server;
-use super::owned::{self, On};
-use crate::Case;
 use crate::contract::{Subject, protect, restore, same};
+use crate::postgres::owned::{self, On, THIS};
+use crate::{Case, mariadb, postgres};
 
 /// How often, for each rung; those that stop a server take longer.
 const KILLS: u32 = 8;
 const KILLS_OF_CLUSTERS: u32 = 4;
+const KILLS_OF_MARIADB: u32 = 5;
 
 type Do = Box<dyn Fn(&Postgres) -> Result<()>>;
 
-pub(super) fn cases() -> Vec<Case> {
+pub fn cases() -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::new();
     let mut add = |rung: &str, case: Do| {
-        let name = format!("postgres {rung}: killed at any instant, all is as before");
+        let name = format!("{rung}: killed at any instant, all is as before");
         cases.push((name, case));
     };
     for rung in ["copy", "dump", "dump in place"] {
         add(
-            rung,
-            Box::new(move |server| killed(&Server::new(server, "crm", rung)?, KILLS)),
+            &format!("postgres {rung}"),
+            Box::new(move |server| killed(&postgres::Server::new(server, "crm", rung)?, KILLS)),
         );
     }
     for (name, on, rung) in [
@@ -36,14 +37,22 @@ pub(super) fn cases() -> Vec<Case> {
         ("standby", On::Here, "standby"),
     ] {
         add(
-            name,
+            &format!("postgres {name}"),
             Box::new(move |_| killed(&owned::subject(on, rung)?, KILLS_OF_CLUSTERS)),
         );
     }
+    add(
+        "mariadb dump",
+        Box::new(|_| killed(&mariadb::Server::dumped("crm")?, KILLS_OF_MARIADB)),
+    );
+    add(
+        "mariadb file_system",
+        Box::new(|_| killed(&mariadb::Server::cloned(Kind::Xfs)?, KILLS_OF_MARIADB)),
+    );
     cases
 }
 
-fn killed(subject: &Server, kills: u32) -> Result<()> {
+fn killed(subject: &dyn Subject, kills: u32) -> Result<()> {
     let before = subject.now()?;
     let began = Instant::now();
     protect(subject)?;
@@ -73,10 +82,10 @@ fn killed(subject: &Server, kills: u32) -> Result<()> {
     Ok(())
 }
 
-fn kill_after(subject: &Server, verb: &str, time: Duration) -> Result<()> {
-    let mut child = Command::new(crate::postgres::owned::THIS)
+fn kill_after(subject: &dyn Subject, verb: &str, time: Duration) -> Result<()> {
+    let mut child = Command::new(THIS)
         .args(["drive", verb])
-        .arg(subject.directory.path())
+        .arg(subject.state_dir())
         .arg(subject.protected())
         .stdin(Stdio::null())
         .spawn()?;
