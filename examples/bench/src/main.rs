@@ -30,6 +30,9 @@ struct Options {
     /// Only on these file systems: xfs, btrfs, here.
     #[arg(long, value_delimiter = ',')]
     places: Vec<String>,
+    /// Only by these rungs: file_system, standby, copy, dump.
+    #[arg(long, value_delimiter = ',')]
+    rungs: Vec<String>,
     /// Leave out the updates.
     #[arg(long)]
     no_blackout: bool,
@@ -117,7 +120,7 @@ fn at(place: &'static Place, options: &Options, measured: &mut Measured) -> Resu
     ground.fill(options.size)?;
     if !options.no_rungs {
         let baseline = rungs::baseline(&ground)?;
-        for rung in place.rungs {
+        for rung in chosen(place.rungs, options) {
             // One that cannot be taken here does not keep the others from being measured.
             let costs = rungs::costs(&ground, rung, options.repetitions, &baseline)
                 .unwrap_or_else(|error| rungs::Costs::failed(place.name, rung, &error));
@@ -127,7 +130,7 @@ fn at(place: &'static Place, options: &Options, measured: &mut Measured) -> Resu
         measured.baselines.push(baseline);
     }
     if let Some(site) = site {
-        for rung in place.updates {
+        for rung in chosen(place.updates, options) {
             let blackout = blackout::measure(&ground, &site, rung, options.repetitions)
                 .unwrap_or_else(|error| blackout::Blackout::failed(place.name, rung, &error));
             eprintln!("{}", serde_json::to_string(&blackout)?);
@@ -135,6 +138,13 @@ fn at(place: &'static Place, options: &Options, measured: &mut Measured) -> Resu
         }
     }
     Ok(())
+}
+
+fn chosen(rungs: &'static [&'static str], options: &Options) -> impl Iterator<Item = &'static str> {
+    let is_chosen = |rung: &&&'static str| {
+        options.rungs.is_empty() || options.rungs.iter().any(|it| it == **rung)
+    };
+    rungs.iter().filter(is_chosen).copied()
 }
 
 fn bytes(text: &str) -> Result<u64> {

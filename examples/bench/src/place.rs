@@ -33,7 +33,7 @@ pub(crate) struct Place {
 pub(crate) static ALL: [Place; 3] = [
     Place {
         name: "xfs",
-        rungs: &["file_system", "standby"],
+        rungs: &["file_system", "standby", "copy"],
         updates: &["file_system", "standby"],
         kind: Some(Kind::Xfs),
     },

@@ -29,7 +29,7 @@ pub(crate) fn print(measured: &Measured) {
     }
     for it in &measured.baselines {
         println!(
-            "{:<8} pg_dump -Fd -j2 {:>8.2}   pg_restore -j2 {:>8.2}",
+            "{:<8} pg_dump -Fd -j2 -Z1 {:>8.2}   pg_restore -j2 {:>8.2}",
             it.place, it.pg_dump_seconds, it.pg_restore_seconds
         );
     }

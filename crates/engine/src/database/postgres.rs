@@ -31,6 +31,7 @@ mod standby;
 mod tools;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use address::Address;
 use cluster::Cluster;
@@ -62,6 +63,8 @@ pub(super) struct Postgres {
     cluster: Option<Cluster>,
     /// Further roles that are let in while others are kept out.
     roles: Vec<String>,
+    /// What was found out when protecting was prepared, so that it is not found out again while requests are held.
+    surveyed: Mutex<Option<Ladder>>,
     /// The server, if it is one of our own that ends with this.
     _private: Option<Private>,
 }
@@ -88,6 +91,7 @@ impl Postgres {
             forced,
             cluster: cluster.map(Cluster::new),
             roles,
+            surveyed: Mutex::new(None),
             _private: None,
         }
     }
@@ -117,6 +121,26 @@ impl Postgres {
         Ok((server, ladder))
     }
 
+    fn surveyed(&self) -> MutexGuard<'_, Option<Ladder>> {
+        self.surveyed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// As found out a moment ago, if it was; whether the cluster is still this application's alone is asked again.
+    fn survey_again(&self) -> Result<(Server, Ladder), Failure> {
+        let Some(ladder) = self.surveyed().take() else {
+            return self.survey();
+        };
+        let mut server = self.server()?;
+        if let (Rung::FileSystem, Some(cluster)) = (ladder.choose(self.forced)?, &self.cluster) {
+            let database = self.address.database()?;
+            let found = own::new_obstacles(cluster, &mut server, &database);
+            if !found.is_empty() {
+                return Err(Failure::Unsuitable(found.join("; ")));
+            }
+        }
+        Ok((server, ladder))
+    }
+
     fn try_check(&self) -> Result<(Rung, Ladder), Failure> {
         let (mut server, ladder) = self.survey()?;
         let rung = ladder.choose(self.forced)?;
@@ -143,21 +167,23 @@ impl Postgres {
         go_on: &dyn Fn() -> bool,
     ) -> Result<Option<String>, Failure> {
         self.try_forget(to)?;
+        *self.surveyed() = None;
         let (mut server, ladder) = self.survey()?;
         let rung = ladder.choose(self.forced)?;
-        match (rung, ladder.replication) {
+        match (rung, &ladder.replication) {
             (Rung::Standby, Some(replication)) => {
                 let cluster = self.cluster()?;
                 cluster.make_directory(&cluster.beside())?;
                 clone::check_room(&cluster.beside(), crate::files::size(cluster.data()))?;
                 let place = Place::make(cluster, to, Rung::Standby)?;
                 let size = ladder.rights.size();
-                standby::prepare(cluster, &place, &replication, size, progress, go_on)?;
+                standby::prepare(cluster, &place, replication, size, progress, go_on)?;
                 Ok(Some(format!("a standby in {}", place.copy().display())))
             }
             (Rung::FileSystem, _) => {
                 // What is written now need not be when the server is stopped. Not every role may ask for that.
                 let asked = server.run("CHECKPOINT").is_ok();
+                *self.surveyed() = Some(ladder);
                 Ok(asked.then(|| "what was in memory is on the disk".to_owned()))
             }
             _ => Ok(None),
@@ -183,7 +209,7 @@ impl Postgres {
         durable::remove_dir_all(to)
             .and_then(|()| durable::create_dir_all(to))
             .map_err(|error| Failure::disk(to, error))?;
-        let (mut server, ladder) = self.survey()?;
+        let (mut server, ladder) = self.survey_again()?;
         let rung = ladder.choose(self.forced)?;
         let others = match (rung, ladder.means) {
             (Rung::FileSystem, Some(means)) => {
@@ -494,6 +520,7 @@ impl Database for Postgres {
             forced: Some(Rung::Copy),
             cluster: None,
             roles: self.roles.clone(),
+            surveyed: Mutex::new(None),
             _private: Some(private),
         }))
     }

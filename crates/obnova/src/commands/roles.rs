@@ -1,5 +1,6 @@
 //! The three roles, each in a process of its own.
 
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -9,8 +10,34 @@ use obnova_engine::{Engine, Installation, Observer, Options};
 use crate::output::Failed;
 use crate::signals::asked_to_end;
 
+/// How the engine's memory is managed (mallopt(3)). Otherwise each of its threads keeps what its largest release took, and
+/// months of updates add up.
+const MEMORY: [(&str, &str); 2] = [
+    ("MALLOC_ARENA_MAX", "1"),
+    ("MALLOC_TRIM_THRESHOLD_", "131072"),
+];
+
+/// Begins the same program anew with [`MEMORY`] in its environment, where that is read when a program begins; returns at once
+/// where it is there, in this program or whoever started it.
+fn manage_memory() -> anyhow::Result<()> {
+    if MEMORY
+        .iter()
+        .all(|(name, _)| std::env::var_os(name).is_some())
+    {
+        return Ok(());
+    }
+    let error = std::process::Command::new(std::env::current_exe()?)
+        .args(std::env::args_os().skip(1))
+        .envs(MEMORY)
+        .exec();
+    // It works without, too.
+    tracing::warn!(%error, "memory is managed as usual");
+    Ok(())
+}
+
 /// The engine: threads, no async run time; the application outlives it.
 pub fn engine(state: &Path) -> anyhow::Result<ExitCode> {
+    manage_memory()?;
     engine_with(state, None).map(|()| ExitCode::SUCCESS)
 }
 

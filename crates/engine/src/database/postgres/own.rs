@@ -34,13 +34,25 @@ struct Facts {
 
 /// What is in the way of returning the whole cluster; of both rungs that do.
 pub(super) fn obstacles(cluster: &Cluster, server: &mut Server, database: &str) -> Vec<String> {
-    match look(cluster, server, database) {
-        Ok(obstacles) => obstacles,
-        Err(failure) => vec![crate::step::chain(&failure)],
-    }
+    all(look(cluster, server, database, true))
 }
 
-fn look(cluster: &Cluster, server: &mut Server, database: &str) -> Result<Vec<String>, Failure> {
+/// What has come into the way since a moment ago, when nothing was: asked while requests are held, so no program is started.
+pub(super) fn new_obstacles(cluster: &Cluster, server: &mut Server, database: &str) -> Vec<String> {
+    all(look(cluster, server, database, false))
+}
+
+fn all(found: Result<Vec<String>, Failure>) -> Vec<String> {
+    found.unwrap_or_else(|failure| vec![crate::step::chain(&failure)])
+}
+
+/// `tries` whether the server could be started again, too.
+fn look(
+    cluster: &Cluster,
+    server: &mut Server,
+    database: &str,
+    tries: bool,
+) -> Result<Vec<String>, Failure> {
     let mut found = Vec::new();
     let mut needs = |holds: bool, otherwise: String| {
         if !holds {
@@ -66,7 +78,8 @@ fn look(cluster: &Cluster, server: &mut Server, database: &str) -> Result<Vec<St
     let facts: Facts = server
         .ask(ASK, database)?
         .ok_or_else(|| Failure::Unsuitable("the server says nothing about itself".to_owned()))?;
-    if let Some(launch) = cluster.launch()?
+    if tries
+        && let Some(launch) = cluster.launch()?
         && cluster.running().is_some()
         && let Err(failure) = cluster.try_to_start(&launch)
     {
