@@ -59,7 +59,10 @@ pub fn router(centre: Centre) -> Router {
             "/history/{update}/revert",
             get(revert::show).post(revert::start),
         )
-        .route("/history/{update}/revert/export", post(revert::export))
+        .route(
+            "/history/{update}/revert/export",
+            get(revert::export::show).post(revert::export::start),
+        )
         .route("/users", get(users::list).post(user::add))
         .route("/users/new", get(user::new))
         .route("/users/import", get(imports::show).post(imports::upload))
@@ -126,6 +129,7 @@ struct Shared {
     ended: watch::Receiver<bool>,
     greeting: desktops::Greeting,
     turns: desktops::Turns,
+    exports: revert::export::Exports,
 }
 
 /// Longest wait for an answer that the engine has ready, before a page is shown without it.
@@ -166,6 +170,7 @@ impl Centre {
             ended,
             greeting: desktops::Greeting::default(),
             turns: desktops::Turns::default(),
+            exports: revert::export::Exports::default(),
         })))
     }
 
@@ -187,6 +192,11 @@ impl Centre {
     /// Turns to send a file to a Desktop.
     pub fn turns(&self) -> &desktops::Turns {
         &self.0.turns
+    }
+
+    /// The newest export of what going back would lose.
+    pub fn exports(&self) -> &revert::export::Exports {
+        &self.0.exports
     }
 
     /// What it was started with.

@@ -20,8 +20,8 @@ mod traffic;
 pub use copies::{Exported, KeepRule, ProtectedCopy, RevertPlan, TableChange};
 pub use doctor::{Doctor, Finding, Health, RungFacts};
 pub use rehearsal::{
-    Expired, Forecast, ForecastTraffic, Hop, Isolation, Rehearsal, RehearsalOutcome, RehearsalSettings,
-    Rehearsing,
+    Expired, Forecast, ForecastTraffic, Hop, Isolation, Rehearsal, RehearsalOutcome,
+    RehearsalSettings, Rehearsing,
 };
 pub use traffic::{HoldLimits, TrafficMode, TrafficOrder, TrafficReport};
 
@@ -207,6 +207,9 @@ pub struct State {
     /// The rehearsal that is running, if one is.
     #[serde(default)]
     pub rehearsing: Option<Rehearsing>,
+    /// How the last one ended that was made since the engine started, whatever version it was of.
+    #[serde(default)]
+    pub rehearsed: Option<Rehearsal>,
 }
 
 /// What the engine is doing.

@@ -65,7 +65,7 @@ pub fn set_installed(installation: &Installation, version: &Version) -> Result<(
 /// Starts this version, in place of whatever runs, without waiting until it is healthy.
 ///
 /// # Errors
-/// `stop-failed`, `start-failed`, `release-damaged`.
+/// `stop-failed`, `start-failed`, `release-damaged`; `system`: whether something runs cannot be told.
 pub fn start(
     installation: &Installation,
     database: &dyn Database,
@@ -73,7 +73,7 @@ pub fn start(
     version: &Version,
 ) -> Result<Running, Problem> {
     let description = facts(installation, version)?.description;
-    if let Some(running) = service.running() {
+    if let Some(running) = service.look()? {
         let stop = facts(installation, &running.version)
             .map_or_else(|_| Stop::default(), |it| it.description.server.stop);
         service.stop(&stop, Duration::MAX)?;
@@ -98,20 +98,21 @@ pub fn start(
 /// Makes sure that this version runs and is healthy, starting it if need be.
 ///
 /// # Errors
-/// `stop-failed`, `start-failed`, `unhealthy`.
+/// `stop-failed`, `start-failed`, `unhealthy`; `system`: whether something runs cannot be told.
 pub fn ensure_running(
     installation: &Installation,
     database: &dyn Database,
     service: &dyn Service,
     version: &Version,
 ) -> Result<Running, Problem> {
-    let running = match service.running() {
+    let running = match service.look()? {
         Some(running) if running.version == *version => running,
         _ => start(installation, database, service, version)?,
     };
     let description = facts(installation, version)?.description;
     let patience = installation.patience(description.server.health_seconds);
-    let alive = || service.running().is_some();
+    // Where that cannot be told, its health can.
+    let alive = || !matches!(service.look(), Ok(None));
     probe::wait_healthy(&description, running.address(), patience, &alive).map_err(|wrong| {
         let quote = log::tail(&installation.application_log(), 20).join("\n");
         let code = if alive() {

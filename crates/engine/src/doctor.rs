@@ -11,7 +11,7 @@ use crate::api::{Check, Finding, Health, Problem, RungFacts};
 use crate::durable;
 use crate::installation::Installation;
 use crate::problem;
-use crate::rehearsal::isolation;
+use crate::rehearsal::{self, isolation};
 
 /// Days before the end of the repository's signed metadata from which on that is worth a word.
 const METADATA_DAYS: i64 = 3;
@@ -112,10 +112,10 @@ pub(crate) fn data(installation: &Installation) -> Finding {
     }
 }
 
-/// Whether a rehearsal can be cut off from the network; tried.
-pub(crate) fn network_namespace() -> Finding {
+/// Whether a rehearsal can be cut off from the network; tried as the rehearsal does it.
+pub(crate) fn network_namespace(worker: &[String]) -> Finding {
     const TOPIC: &str = "network-namespace";
-    match isolation::way(&["true".to_owned()]) {
+    match isolation::way(&rehearsal::probe(worker)) {
         Ok(words) => finding(TOPIC, Health::Good, words.join(" ")),
         Err(complaint) => Finding {
             problem: Some(Problem::new(problem::NOT_ISOLATED)),

@@ -2,6 +2,7 @@
 
 mod copies;
 mod live;
+mod parallel;
 
 pub use copies::{
     Means, copy_entry, copy_file, copy_open_file, copy_start, copy_tree, mirror_tree,

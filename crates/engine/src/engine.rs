@@ -32,6 +32,7 @@ mod desktops;
 mod examine;
 mod rehearse;
 mod reverts;
+mod trash;
 
 pub(crate) use rehearse::Rehearsals;
 
@@ -68,6 +69,8 @@ pub struct Engine {
     pub(crate) database: Box<dyn Database>,
     pub(crate) service: Box<dyn Service>,
     pub(crate) rehearsals: Rehearsals,
+    /// Nothing is removed in the background any more.
+    is_over: AtomicBool,
     installed_facts: Mutex<Option<Description>>,
     work: Mutex<Work>,
     wake: Condvar,
@@ -111,6 +114,7 @@ impl Engine {
                 busy: hub.with_history(|history| history.open().is_some()),
                 end: None,
             }),
+            is_over: AtomicBool::new(false),
             installed_facts: Mutex::new(None),
             wake: Condvar::new(),
             cancelled: AtomicBool::new(false),
@@ -341,7 +345,7 @@ impl Engine {
             .with_history(|history| history.open().map(|update| update.id));
         let open = open.map(|id| format!("{id}{USED}"));
         let keep = |name: &str| !name.ends_with(USED) || open.as_deref() == Some(name);
-        steps::clean::forget_but(self.database.as_ref(), &root, &keep);
+        steps::clean::throw_away_but(self.database.as_ref(), &root, &keep);
     }
 
     /// Runs a new update, or finishes or undoes an interrupted one; then the versions that follow in the same click.
@@ -449,11 +453,12 @@ impl Engine {
         let Ok(Some(installed)) = application::installed(&self.installation) else {
             return true;
         };
-        if let Some(running) = self
-            .service
-            .running()
-            .filter(|running| running.version == installed)
-        {
+        let found = match self.service.look() {
+            Ok(found) => found,
+            // It may serve as ever: what the fronts were told last stays, and it is looked at again.
+            Err(_) => return true,
+        };
+        if let Some(running) = found.filter(|running| running.version == installed) {
             self.service.tend();
             if self.traffic.upstream() != Some(running.address()) {
                 self.traffic.pass(running.address());

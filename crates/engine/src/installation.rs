@@ -19,6 +19,8 @@ const CLONE_PATIENCE: u64 = 3;
 
 /// How the names of protected copies end that have been used to go back.
 pub(crate) const USED: &str = ".used";
+/// How the names of protected copies end that were thrown away: nobody looks at them any more but who removes them.
+pub(crate) const TRASH: &str = ".trash";
 
 /// One customer's installation, as written in `installation.toml`. Relative paths start at the state directory.
 #[derive(Debug, Clone, Deserialize)]

@@ -178,12 +178,22 @@ fn read_records(bytes: &[u8]) -> Result<Records, usize> {
                 read.length += end as u64 + 1;
             }
             // A sector of the last line may not have reached the disk although the line's end did.
-            _ if end + 1 == rest.len() => return Ok(read),
+            _ if end + 1 == rest.len() && !holds_more(rest, &read.chain) => return Ok(read),
             _ => return Err(number),
         }
         rest = &rest[end + 1..];
     }
-    Ok(read)
+    match holds_more(rest, &read.chain) {
+        true => Err(number + 1),
+        false => Ok(read),
+    }
+}
+
+/// Whether what looks like the last line is a whole record with another one after it: only the end of its line is damaged. Cutting
+/// it off would lose a record that was acted upon. An append that was torn leaves at most one byte after its record: the line's end.
+fn holds_more(line: &[u8], before: &str) -> bool {
+    let is_record = |end: usize| line[end] == b'}' && read_record(&line[..=end], before).is_some();
+    (0..line.len().saturating_sub(2)).any(is_record)
 }
 
 fn read_record(line: &[u8], before: &str) -> Option<(String, Event)> {
@@ -290,11 +300,34 @@ mod tests {
             let place = place.index(bytes.len());
             bytes[place] ^= flip;
             if let Ok(read) = read_records(&bytes) {
-                // Without the end of the second line, the second and third are one last line.
-                let left = if place == whole[1].1 { 1 } else { 2 };
-                assert!(read.events.iter().eq(whole[..left].iter().map(|(event, _)| event)));
+                assert!(read.events.iter().eq(whole[..2].iter().map(|(event, _)| event)));
             }
         }
+    }
+
+    #[test]
+    fn a_damaged_end_of_a_line_before_the_last_is_an_error_and_cuts_nothing_off() {
+        let (_dir, path) = journal_of(&["check", "download", "hold"]);
+        let whole = std::fs::read(&path).unwrap();
+        let ends: Vec<usize> = (0..whole.len()).filter(|at| whole[*at] == b'\n').collect();
+        for (line, end) in (1..).zip(&ends[..2]) {
+            let mut bytes = whole.clone();
+            bytes[*end] = 0;
+            for length in [bytes.len(), bytes.len() - 1, bytes.len() - 20] {
+                std::fs::write(&path, &bytes[..length]).unwrap();
+                let opened = Journal::open(&path, None);
+                assert!(
+                    matches!(opened, Err(JournalError::Damaged { line: found, .. }) if found == line),
+                    "line {line}, {length} bytes"
+                );
+                assert_eq!(std::fs::read(&path).unwrap(), bytes[..length]);
+            }
+        }
+        // That of the last one is a torn append.
+        let mut bytes = whole;
+        bytes[ends[2]] = 0;
+        std::fs::write(&path, &bytes).unwrap();
+        assert_eq!(Journal::open(&path, None).unwrap().1.len(), 2);
     }
 
     #[test]

@@ -236,6 +236,7 @@ fn for_the_front(state: State) -> State {
         last_event: 0,
         last_update: None,
         rehearsing: None,
+        rehearsed: None,
         ..state
     }
 }

@@ -67,6 +67,7 @@ mod tests {
             obstacles,
             may_insist: true,
             rehearsal: None,
+            proof: None,
             download_bytes: 0,
         }
     }

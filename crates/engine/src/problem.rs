@@ -17,6 +17,8 @@ codes! {
     REPOSITORY_UNTRUSTED = "repository-untrusted",
     /// A file of the release is missing or not what was signed. Args: `version`.
     RELEASE_DAMAGED = "release-damaged",
+    /// A release is listed and signed, and this program cannot read what it is. Args: `version`.
+    RELEASE_UNREADABLE = "release-unreadable",
     /// The download was cut off and could not be resumed. Args: `version`.
     DOWNLOAD_FAILED = "download-failed",
     /// There is nothing newer.

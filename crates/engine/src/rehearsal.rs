@@ -40,7 +40,7 @@ pub(crate) use schedule::{Schedule, is_wanting};
 pub(crate) use store::Store;
 pub(crate) use words::{Reader, Task, Word};
 pub use worker::main as work;
-pub(crate) use worker::{KEPT_VARIABLES, arguments, in_idle_class};
+pub(crate) use worker::{KEPT_VARIABLES, arguments, in_idle_class, probe};
 
 /// The steps of a rehearsal that no update has, and the download, which is kept for the update.
 pub(crate) const DOWNLOAD: &str = "download";

@@ -135,9 +135,11 @@ impl Releases {
             .as_ref()
             .and_then(|catalog| self.kept_offer(catalog, at, installed, channel, history));
         let metadata_expires = found.catalog.as_ref().map(Catalog::expires);
+        let problem = found.problem.clone();
+        let catalog = found.catalog.as_ref();
         Some(Check {
             at,
-            problem: found.problem.clone(),
+            problem: problem.or_else(|| unreadable(catalog?, installed, channel)),
             offer,
             metadata_expires,
         })
@@ -290,6 +292,18 @@ impl Releases {
             None => problem,
         }
     }
+}
+
+/// What there is and cannot be read: the way ends before it.
+fn unreadable(catalog: &Catalog, installed: &Version, channel: &str) -> Option<Problem> {
+    let ahead = catalog.unreadable(installed, self::channel(channel));
+    let versions: Vec<String> = ahead.iter().map(|it| it.version.to_string()).collect();
+    let why: Vec<&str> = ahead.iter().map(|it| it.why.as_str()).collect();
+    (!ahead.is_empty()).then(|| {
+        Problem::new(problem::RELEASE_UNREADABLE)
+            .arg("version", versions.join(", "))
+            .detail(why.join("\n"))
+    })
 }
 
 fn channel(name: &str) -> Channel {

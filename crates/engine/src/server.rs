@@ -47,8 +47,11 @@ pub fn run(engine: &Arc<Engine>) -> Result<(), Problem> {
     thread::spawn(move || rehearser.rehearse());
     let keeper = Arc::clone(engine);
     thread::spawn(move || keeper.keep_desktops());
+    let sweeper = Arc::clone(engine);
+    thread::spawn(move || sweeper.empty_trash());
     engine.work();
     engine.rehearsals.close();
+    engine.leave_trash();
     // Followers have been let go; give their last lines a moment to leave.
     thread::sleep(Duration::from_millis(50));
     if let Err(error) = durable::remove_file(&path) {

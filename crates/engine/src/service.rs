@@ -52,7 +52,15 @@ impl Running {
 /// Starts, stops and finds the application, also one that an earlier engine started.
 pub trait Service: Send + Sync {
     /// The application, if it runs.
-    fn running(&self) -> Option<Running>;
+    ///
+    /// # Errors
+    /// `system`: whether it does cannot be told now. Whoever asks must not take that for either.
+    fn look(&self) -> Result<Option<Running>, Problem>;
+
+    /// The application, if it is known to run: for those who do nothing about it if it does not.
+    fn running(&self) -> Option<Running> {
+        self.look().ok().flatten()
+    }
 
     /// Starts it; returns when it runs, not when it is healthy.
     ///

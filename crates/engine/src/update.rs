@@ -150,9 +150,9 @@ pub fn back(hub: &Hub, cx: &Context, failure: Option<(&dyn Step, Problem)>) -> E
         return End::Interrupted;
     }
     // Used up; a failed attempt to remove it is made good by the next update's `clean`.
-    steps::clean::forget(cx.database, &cx.used());
+    steps::clean::throw_away(cx.database, &cx.used());
     // There is one only where the update came no further than to prepare it.
-    steps::clean::forget(cx.database, &cx.protected());
+    steps::clean::throw_away(cx.database, &cx.protected());
     End::RolledBack
 }
 

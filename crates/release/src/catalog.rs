@@ -20,7 +20,20 @@ use crate::tree::Tree;
 pub struct Catalog {
     /// Ascending by version.
     pub(crate) releases: Vec<VerifiedRelease>,
+    /// Ascending by version.
+    pub(crate) unreadable: Vec<Unreadable>,
     pub(crate) expires: Timestamp,
+}
+
+/// A release that is listed and signed, and whose description says nothing to this program: it was made for a newer one, most likely.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Which.
+    pub version: Version,
+    /// Who is to see it.
+    pub channel: Channel,
+    /// What is wrong with it, in technical English.
+    pub why: String,
 }
 
 /// A release whose description and file list carry the vendor's signatures. Only this crate can make one.
@@ -102,6 +115,15 @@ impl Catalog {
             .find(|release| release.description().version == *version)
     }
 
+    /// The releases above this version that are meant for this channel and cannot be read. Since nobody knows whether they may be
+    /// skipped, none above the first of them is on any way.
+    pub fn unreadable(&self, installed: &Version, channel: Channel) -> Vec<&Unreadable> {
+        let is_ahead = |release: &&Unreadable| {
+            release.version > *installed && channel.includes(release.channel)
+        };
+        self.unreadable.iter().filter(is_ahead).collect()
+    }
+
     /// When the first of the signed metadata files ends to be valid.
     pub fn expires(&self) -> Timestamp {
         self.expires
@@ -109,7 +131,7 @@ impl Catalog {
 
     /// The way to the newest version that can be reached; `None` when none is newer than the installed one.
     pub fn route(&self, installed: &Version, channel: Channel) -> Result<Option<Route>, NoRoute> {
-        self.route_within(installed, self.offered(channel).collect())
+        self.route_within(installed, self.within_reach(installed, channel).collect())
     }
 
     /// The way to this version, or to the newest one before it that can be reached, as [`Catalog::route`].
@@ -119,7 +141,7 @@ impl Catalog {
         channel: Channel,
         to: &Version,
     ) -> Result<Option<Route>, NoRoute> {
-        let offered = self.offered(channel);
+        let offered = self.within_reach(installed, channel);
         let offered = offered.filter(|release| release.description().version <= *to);
         self.route_within(installed, offered.collect())
     }
@@ -178,6 +200,20 @@ impl Catalog {
         for release in &mut self.releases {
             release.fresh = false;
         }
+    }
+
+    /// Those below the first one ahead that cannot be read.
+    fn within_reach<'a>(
+        &'a self,
+        installed: &Version,
+        channel: Channel,
+    ) -> impl Iterator<Item = &'a VerifiedRelease> {
+        let wall = self.unreadable(installed, channel);
+        let wall = wall.first().map(|release| release.version.clone());
+        self.offered(channel).filter(move |release| {
+            let version = &release.description().version;
+            wall.as_ref().is_none_or(|wall| version < wall)
+        })
     }
 
     fn offered(&self, channel: Channel) -> impl Iterator<Item = &VerifiedRelease> {

@@ -34,7 +34,7 @@ mod store;
 mod transport;
 mod tree;
 
-pub use catalog::{Catalog, NoRoute, Route, VerifiedRelease};
+pub use catalog::{Catalog, NoRoute, Route, Unreadable, VerifiedRelease};
 pub use client::{Client, Look, Options, Repository};
 pub use description::{
     Channel, DatabaseChange, Description, Desktop, DesktopProgram, Probe, Server, Signal, Stop,

@@ -94,6 +94,7 @@ fn state(last_event: u64) -> State {
         last_event,
         last_update: None,
         rehearsing: None,
+        rehearsed: None,
     }
 }
 

@@ -1,7 +1,6 @@
 //! The way back after an update was finished: first what would be lost, then its export, then a confirmation that has to be
 //! typed. Nothing leads here but the last update's own page.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use askama::Template;
@@ -9,7 +8,7 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
 use jiff::tz::TimeZone;
-use obnova_engine::api::{Answer, Exported, Request, RevertPlan, TableChange};
+use obnova_engine::api::{Answer, Request, RevertPlan, TableChange};
 use obnova_engine::problem;
 use obnova_text::Text;
 
@@ -21,10 +20,10 @@ use crate::form::Posted;
 use crate::format;
 use crate::page::{Page, html};
 
+pub mod export;
+
 /// What was written since is counted table by table.
 const PLAN_PATIENCE: Duration = Duration::from_secs(300);
-/// All data is written into a directory.
-const EXPORT_PATIENCE: Duration = Duration::from_secs(3600);
 const START_PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Template)]
@@ -44,6 +43,10 @@ struct RevertPage {
     obstacles: Vec<Explained>,
     directory: String,
     exported: Option<(String, String)>,
+    /// Why the last export failed.
+    not_exported: Option<Explained>,
+    /// The export that runs.
+    exporting: Option<String>,
     fault: Option<String>,
 }
 
@@ -64,40 +67,6 @@ pub async fn show(
     draw(page, &centre, update, Outcome::Asked).await
 }
 
-/// `POST /history/{update}/revert/export`
-pub async fn export(
-    page: Page,
-    State(centre): State<Centre>,
-    Path(update): Path<u64>,
-    posted: Posted,
-) -> Result<Response, Failure> {
-    let directory = PathBuf::from(posted.fields.text("directory"));
-    if !directory.is_absolute() {
-        return draw(
-            page,
-            &centre,
-            update,
-            Outcome::Fault("revert-directory-absolute"),
-        )
-        .await;
-    }
-    match centre
-        .ask(&Request::Export { directory }, EXPORT_PATIENCE)
-        .await
-    {
-        Ok(Answer::Exported(exported)) => {
-            let detail = exported.directory.display().to_string();
-            centre
-                .store()
-                .audit(&posted.session.email, "data-exported", &detail)
-                .await?;
-            draw(page, &centre, update, Outcome::Exported(exported)).await
-        }
-        Ok(_) => Err(unexpected().into()),
-        Err(problem) => refused::page(page, "revert-not-exported", "/history", &problem),
-    }
-}
-
 /// `POST /history/{update}/revert`
 pub async fn start(
     page: Page,
@@ -114,6 +83,10 @@ pub async fn start(
             Outcome::Fault("revert-not-confirmed"),
         )
         .await;
+    }
+    if centre.exports().is_running() {
+        let fault = Outcome::Fault("revert-still-exporting");
+        return draw(page, &centre, update, fault).await;
     }
     let request = Request::Revert {
         update,
@@ -142,7 +115,6 @@ pub async fn start(
 /// What has just happened on this page.
 enum Outcome {
     Asked,
-    Exported(Exported),
     Fault(&'static str),
 }
 
@@ -159,14 +131,14 @@ async fn draw(
         Err(problem) => return refused::page(page, "revert-refused", "/history", &problem),
     };
     let t = page.t();
-    let (exported, fault) = match outcome {
-        Outcome::Asked => (None, None),
-        Outcome::Exported(it) => (
-            Some((it.directory.display().to_string(), page.bytes(&it.bytes))),
-            None,
-        ),
-        Outcome::Fault(key) => (None, Some(t.get(key))),
+    let fault = match outcome {
+        Outcome::Asked => None,
+        Outcome::Fault(key) => Some(t.get(key)),
     };
+    let ended = centre.exports().ended(update);
+    let exported = ended.as_ref().and_then(|end| end.as_ref().ok());
+    let not_exported = ended.as_ref().and_then(|end| end.as_ref().err());
+    let exporting = centre.exports().running(t, update);
     let status = match fault {
         Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
         None => StatusCode::OK,
@@ -196,7 +168,9 @@ async fn draw(
                 .map(|it| row(&page, it))
                 .collect()
         }),
-        exported,
+        exported: exported.map(|it| (it.directory.display().to_string(), page.bytes(&it.bytes))),
+        not_exported: not_exported.map(|it| explain(t, it)),
+        exporting: exporting.map(|part| part.render()).transpose()?,
         fault,
         page,
     })?;

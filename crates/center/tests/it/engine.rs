@@ -53,6 +53,8 @@ pub struct Facts {
     pub reverts: Vec<(u64, String)>,
     /// Directories that data was put into.
     pub exports: Vec<std::path::PathBuf>,
+    /// How long an export takes.
+    pub export_takes: Duration,
     /// How long a pretended step takes.
     pub pace: Duration,
     /// The version whose migration fails.
@@ -122,7 +124,13 @@ impl Shared {
             Ok(Request::Events { after, follow }) => {
                 return self.events(after, follow, &mut write).await;
             }
-            Ok(request) => self.answer(request),
+            Ok(request) => {
+                if let Request::Export { .. } = &request {
+                    let takes = self.facts().export_takes;
+                    tokio::time::sleep(takes).await;
+                }
+                self.answer(request)
+            }
             Err(error) => Answer::Problem(Problem::new(problem::BAD_REQUEST).detail(error)),
         };
         let mut line = serde_json::to_vec(&answer).unwrap();
@@ -642,6 +650,7 @@ fn facts() -> Facts {
             last_event: 0,
             last_update: None,
             rehearsing: None,
+            rehearsed: None,
         },
         finds: found(Some(offer())),
         events: vec![],
@@ -659,6 +668,7 @@ fn facts() -> Facts {
         revert_plan: None,
         reverts: vec![],
         exports: vec![],
+        export_takes: Duration::ZERO,
         pace: Duration::from_millis(10),
         fails: None,
     }

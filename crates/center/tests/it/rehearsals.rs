@@ -513,3 +513,47 @@ async fn a_database_that_cannot_tell_what_was_written_is_not_taken_for_one_witho
         "{page}"
     );
 }
+
+#[tokio::test]
+async fn an_export_that_takes_long_is_followed_on_its_page_and_not_overtaken_by_the_way_back() {
+    let centre = Centre::start().await;
+    let anna = centre.signed_in().await;
+    can_go_back(&centre);
+    centre
+        .engine()
+        .change(|facts| facts.export_takes = Duration::from_secs(5));
+    let fields = [("directory", "/srv/aside")];
+    let answer = anna.post("/history/1/revert/export", &fields).await;
+    assert_eq!(place(&answer), "/history/1/revert");
+    let page = anna.page("/history/1/revert").await;
+    assert!(
+        page.contains("The data is being put aside") && page.contains("/srv/aside"),
+        "{page}"
+    );
+    let part = anna.fragment("/history/1/revert/export").await;
+    assert!(
+        part.contains("every 2s") && !part.contains("<html"),
+        "{part}"
+    );
+    // A second click begins no second one.
+    let answer = anna.post("/history/1/revert/export", &fields).await;
+    assert_eq!(place(&answer), "/history/1/revert");
+    let fields = [("version", "1.0.0"), ("confirm", "1.0.0")];
+    let early = anna.post("/history/1/revert", &fields).await;
+    assert_eq!(early.status(), StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(centre.engine().facts().reverts.is_empty());
+    for _ in 0..400 {
+        if !anna
+            .page("/history/1/revert")
+            .await
+            .contains("is being put")
+        {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let page = anna.page("/history/1/revert").await;
+    assert!(page.contains("The data has been put aside"), "{page}");
+    assert_eq!(centre.engine().facts().exports.len(), 1);
+    assert!(anna.page("/audit").await.contains("/srv/aside"));
+}

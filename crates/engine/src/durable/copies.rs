@@ -18,8 +18,8 @@ use rustix::fs::{
 use rustix::io::Errno;
 
 use super::{
-    Kind, TEMPORARY_PREFIX, act, opening, remove_dir_all, remove_file, remove_file_unsynced,
-    rename_unsynced, sync_dir, sync_file_system,
+    Kind, TEMPORARY_PREFIX, act, opening, parallel, remove_dir_all, remove_file,
+    remove_file_unsynced, rename_unsynced, sync_dir, sync_file_system,
 };
 
 /// statfs(2).
@@ -65,14 +65,7 @@ pub fn copy_open_file(from: &File, to: &Path, go_on: GoOn) -> io::Result<Means> 
 /// # Errors
 /// It cannot be read, the copy not written, it is a device, or `go_on` said no (`Interrupted`).
 pub fn copy_entry(from: &Path, to: &Path, go_on: GoOn) -> io::Result<()> {
-    let mut copying = Copying {
-        skip: &|_| false,
-        go_on,
-        progress: &mut |_| (),
-        linked: HashMap::new(),
-        has_copied: false,
-    };
-    copying.entry(from, to)
+    Copying::new(go_on, &mut |_| ()).entry(from, to)
 }
 
 /// Copies the first `limit` bytes of a file, synced: a trial of how long that takes.
@@ -86,8 +79,8 @@ pub fn copy_start(from: &File, to: &Path, limit: u64, go_on: GoOn) -> io::Result
     act(Kind::Sync, to, || copy.sync_all())
 }
 
-/// Copies a tree to a place where nothing is, leaving out what `skip` names and sockets, and syncs all of it at once: a sync for
-/// each of many files takes many times as long. Where everything was cloned, what others have written in the same file system is
+/// Copies a tree to a place where nothing is, several files at a time, leaving out what `skip` names and sockets, and syncs all of it
+/// at once: a sync for each of many files takes many times as long. Where everything was cloned, what others have written in the same file system is
 /// not written for that, where it can be helped. `progress` is told the length of every file. After a crash the copy may be partial.
 ///
 /// # Errors
@@ -99,15 +92,8 @@ pub fn copy_tree(
     go_on: GoOn,
     progress: &mut dyn FnMut(u64),
 ) -> io::Result<()> {
-    let mut copying = Copying {
-        skip,
-        go_on,
-        progress,
-        linked: HashMap::new(),
-        has_copied: false,
-    };
-    copying.directory(from, to)?;
-    match !copying.has_copied && syncs_in_order(to) {
+    let has_copied = parallel::copy(from, to, skip, go_on, progress)?;
+    match !has_copied && syncs_in_order(to) {
         // It was changed last.
         true => sync_dir(to),
         false => sync_file_system(to),
@@ -139,7 +125,7 @@ pub fn mirror_tree(from: &Path, to: &Path, skip: &dyn Fn(&Path) -> bool) -> io::
     sync_file_system(to)
 }
 
-struct Copying<'a> {
+pub(super) struct Copying<'a> {
     skip: &'a dyn Fn(&Path) -> bool,
     go_on: GoOn<'a>,
     progress: &'a mut dyn FnMut(u64),
@@ -149,26 +135,24 @@ struct Copying<'a> {
     has_copied: bool,
 }
 
-impl Copying<'_> {
-    fn directory(&mut self, from: &Path, to: &Path) -> io::Result<()> {
-        fs::create_dir(to)?;
-        for entry in fs::read_dir(from)? {
-            let source = entry?.path();
-            let target = to.join(name(&source)?);
-            if (self.skip)(&source) {
-                continue;
-            }
-            match fs::symlink_metadata(&source)?.is_dir() {
-                true => self.directory(&source, &target)?,
-                false => self.entry(&source, &target)?,
-            }
+impl<'a> Copying<'a> {
+    pub(super) fn new(go_on: GoOn<'a>, progress: &'a mut dyn FnMut(u64)) -> Copying<'a> {
+        Copying {
+            skip: &|_| false,
+            go_on,
+            progress,
+            linked: HashMap::new(),
+            has_copied: false,
         }
-        // Last, because every file made inside changes the directory's time.
-        keep_metadata(&fs::metadata(from)?, from, to)
+    }
+
+    /// Whether bytes were copied, not cloned.
+    pub(super) fn has_copied(&self) -> bool {
+        self.has_copied
     }
 
     /// Copies anything but a directory.
-    fn entry(&mut self, from: &Path, to: &Path) -> io::Result<()> {
+    pub(super) fn entry(&mut self, from: &Path, to: &Path) -> io::Result<()> {
         let metadata = fs::symlink_metadata(from)?;
         let kind = metadata.file_type();
         if kind.is_file() {
@@ -247,7 +231,7 @@ impl Copying<'_> {
     }
 }
 
-fn name(path: &Path) -> io::Result<&std::ffi::OsStr> {
+pub(super) fn name(path: &Path) -> io::Result<&std::ffi::OsStr> {
     path.file_name()
         .ok_or_else(|| io::Error::other("an entry without a name"))
 }

@@ -75,6 +75,7 @@ impl Engine {
             last_event: self.hub.last_event(),
             last_update,
             rehearsing: self.rehearsals.rehearsing(),
+            rehearsed: self.rehearsals.rehearsed(),
         })))
     }
 

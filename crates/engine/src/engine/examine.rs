@@ -17,7 +17,7 @@ impl Engine {
         findings.extend([
             doctor::file_system(&self.installation.state_dir),
             doctor::data(&self.installation),
-            doctor::network_namespace(),
+            doctor::network_namespace(self.rehearsals.worker()),
             self.examine_repository()?,
             doctor::front(self.traffic.fronts()),
             self.examine_clock(),

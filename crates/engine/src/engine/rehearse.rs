@@ -49,6 +49,8 @@ struct Slot {
     is_closed: bool,
     /// The thread has ended.
     is_over: bool,
+    /// The last one that ended.
+    rehearsed: Option<Rehearsal>,
 }
 
 #[derive(Debug, Clone)]
@@ -98,6 +100,11 @@ impl Rehearsals {
         }
     }
 
+    /// What runs a worker.
+    pub(super) fn worker(&self) -> &[String] {
+        &self.worker
+    }
+
     fn lock(&self) -> MutexGuard<'_, Slot> {
         self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -126,6 +133,11 @@ impl Rehearsals {
     pub(super) fn rehearsing(&self) -> Option<Rehearsing> {
         let slot = self.lock();
         Some(slot.running.as_ref()?.rehearsing.clone())
+    }
+
+    /// The last one that ended.
+    pub(super) fn rehearsed(&self) -> Option<Rehearsal> {
+        self.lock().rehearsed.clone()
     }
 
     /// Waits until nothing is left of a clone whose rehearsal has ended, if that does not take too long.

@@ -6,7 +6,6 @@ use std::sync::atomic::Ordering;
 use super::Engine;
 use crate::api::{Answer, EventKind, Problem, ProtectedCopy, RevertPlan, UpdateId, UpdateKind};
 use crate::copies::{Keeping, Kept};
-use crate::durable;
 use crate::problem;
 use crate::revert::{self, Target};
 use crate::step::chain;
@@ -26,7 +25,7 @@ impl Engine {
         let staying = self.keeping().all_staying();
         let known = self.hub.with_history(|history| history.next_id());
         let root = self.installation.protected_root();
-        steps::clean::forget_but(self.database.as_ref(), &root, &|name| {
+        steps::clean::throw_away_but(self.database.as_ref(), &root, &|name| {
             let update = name.parse::<UpdateId>();
             update.is_err() || update.is_ok_and(|it| it >= known || staying.contains(&it))
         });
@@ -73,18 +72,9 @@ impl Engine {
         if copies.len() == 1 {
             return Err(Problem::new(problem::LAST_COPY).arg("update", update));
         }
-        let (copy, used) = (
-            self.installation.protected(update),
-            self.installation.used(update),
-        );
-        // Out of everybody's reach at once; removing all of it may take long, and is done by the next engine if not by this.
-        durable::rename(&copy, &used).map_err(|error| {
-            Problem::new(problem::SYSTEM)
-                .arg("path", copy.display())
-                .detail(error)
-        })?;
+        let copy = self.installation.protected(update);
+        steps::clean::throw_away(self.database.as_ref(), &copy);
         drop(work);
-        steps::clean::forget(self.database.as_ref(), &used);
         Ok(self.copies())
     }
 

@@ -62,6 +62,11 @@ pub(crate) fn arguments(state_dir: &Path) -> [String; 2] {
     [WORK.to_owned(), state_dir.display().to_string()]
 }
 
+/// What tries whether a rehearsal can be cut off, run by these words.
+pub(crate) fn probe(worker: &[String]) -> Vec<String> {
+    worker.iter().cloned().chain([PROBE.to_owned()]).collect()
+}
+
 /// Is a worker.
 pub fn main(arguments: impl Iterator<Item = OsString>) -> ExitCode {
     let words: Vec<OsString> = arguments.collect();
@@ -149,7 +154,7 @@ fn work(state_dir: &Path) -> Result<(), String> {
     let work = Work::open(state_dir)?;
     work.started(CLONE);
     let worker = &work.task.worker;
-    let probe: Vec<String> = worker.iter().cloned().chain([PROBE.to_owned()]).collect();
+    let probe = probe(worker);
     // Before anything is copied: it is not worth it if nothing can come of it.
     let way = match isolation::way(&probe) {
         Ok(way) => Some(way),

@@ -73,8 +73,9 @@ impl Process {
 }
 
 impl Service for Process {
-    fn running(&self) -> Option<Running> {
-        serde_json::from_value(self.alive()?.note).ok()
+    fn look(&self) -> Result<Option<Running>, Problem> {
+        let record = self.alive();
+        Ok(record.and_then(|record| serde_json::from_value(record.note).ok()))
     }
 
     fn start(&self, launch: &Launch) -> Result<Running, Problem> {

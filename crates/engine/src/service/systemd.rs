@@ -258,13 +258,17 @@ impl Systemd {
 }
 
 impl Service for Systemd {
-    fn running(&self) -> Option<Running> {
-        let note = Note::read(&self.note).filter(|note| note.unit == self.unit)?;
+    fn look(&self) -> Result<Option<Running>, Problem> {
+        let Some(note) = Note::read(&self.note).filter(|note| note.unit == self.unit) else {
+            return Ok(None);
+        };
         match self.state(&self.unit) {
-            Ok(state) => state.serves().then_some(note.running),
+            Ok(state) => Ok(state.serves().then_some(note.running)),
             Err(error) => {
                 tracing::error!(unit = self.unit, %error, "whether the application runs is not known");
-                None
+                Err(Problem::new(problem::SYSTEM)
+                    .arg("path", &self.unit)
+                    .detail(error))
             }
         }
     }

@@ -37,7 +37,11 @@ impl Step for Check {
         cx.database.check()?;
         account::check(cx.installation, cx.database)?;
         // That of another journal's update with this number.
-        clean::forget(cx.database, &cx.protected());
+        clean::throw_away(cx.database, &cx.protected());
+        if room(cx).is_err() {
+            // What nobody needs may be what fills the disk.
+            clean::empty_trash(cx.database, &cx.installation.protected_root());
+        }
         let (needed, free) = room(cx)?;
         let reserved = match reserve::take(&cx.installation.state_dir, &pieces(cx))? {
             true => "reserved",

@@ -1,11 +1,14 @@
 //! Removes what nobody needs any more: protected copies that the rule does not keep, and trees of versions but the last two.
+//!
+//! A copy may hold so many files that removing it takes minutes, and nobody is to wait for that. So it is thrown away here, which is
+//! one rename, and removed when the update has ended (`engine/trash.rs`), by the next engine if this one does not come to it.
 
 use std::path::Path;
 
 use crate::api::{Problem, UpdateId};
 use crate::database::Database;
 use crate::durable;
-use crate::installation::Installation;
+use crate::installation::{Installation, TRASH};
 use crate::problem;
 use crate::step::{Context, LAID_OUT, Step};
 
@@ -32,7 +35,9 @@ impl Step for Clean {
                 .any(|version| name == version || name == format!("{version}.json"))
         })?;
         // What was left of it when a revert had returned it.
-        give_up(cx.database, &cx.laid_out())?;
+        let name = format!("{}-{LAID_OUT}", cx.update);
+        let root = cx.installation.protected_root();
+        throw_away_as(cx.database, &cx.laid_out(), &root.join(name));
         let staying = cx.keeping.with_newest(cx.update, cx.installation);
         keep_only(cx.installation, cx.database, &staying);
         Ok(None)
@@ -43,7 +48,7 @@ impl Step for Clean {
     }
 }
 
-/// Removes protected copies but those of these updates.
+/// Throws protected copies away but those of these updates.
 pub(crate) fn keep_only(
     installation: &Installation,
     database: &dyn Database,
@@ -51,21 +56,65 @@ pub(crate) fn keep_only(
 ) {
     let names: Vec<String> = updates.iter().map(UpdateId::to_string).collect();
     let keep = |name: &str| names.iter().any(|kept| kept == name);
-    forget_but(database, &installation.protected_root(), &keep);
+    throw_away_but(database, &installation.protected_root(), &keep);
 }
 
-/// Removes protected copies but those that `keep` says. One that cannot be removed stays until the next time.
-pub(crate) fn forget_but(database: &dyn Database, root: &Path, keep: &dyn Fn(&str) -> bool) {
+/// Throws protected copies away but those that `keep` says, and what was thrown away already.
+pub(crate) fn throw_away_but(database: &dyn Database, root: &Path, keep: &dyn Fn(&str) -> bool) {
     let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
     for entry in entries {
-        if !entry.file_name().to_str().is_some_and(keep) {
-            forget(database, &entry.path());
+        let name = entry.file_name();
+        let stays = |name: &str| name.ends_with(TRASH) || keep(name);
+        if !name.to_str().is_some_and(stays) {
+            throw_away(database, &entry.path());
         }
     }
 }
 
+/// Puts a protected copy out of everybody's reach, for ever; what it holds is removed later.
+pub(crate) fn throw_away(database: &dyn Database, protected: &Path) {
+    throw_away_as(database, protected, protected);
+}
+
+fn throw_away_as(database: &dyn Database, protected: &Path, name: &Path) {
+    if !protected.exists() {
+        return;
+    }
+    let trash = (0..).map(|number| {
+        let mut trash = name.as_os_str().to_owned();
+        trash.push(format!(".{number}{TRASH}"));
+        std::path::PathBuf::from(trash)
+    });
+    let free = trash.into_iter().find(|path| !path.exists());
+    let thrown = free.map(|path| durable::rename(protected, &path));
+    if let Some(Err(error)) = thrown {
+        tracing::warn!(%error, "a protected copy is removed where it is");
+        forget(database, protected);
+    }
+}
+
+/// Removes everything that was thrown away, at once: there is no room otherwise.
+pub(crate) fn empty_trash(database: &dyn Database, root: &Path) {
+    for path in trash(root) {
+        forget(database, &path);
+    }
+}
+
+/// What was thrown away and is still there.
+pub(crate) fn trash(root: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+    entries
+        .map(|entry| entry.path())
+        .filter(|path| {
+            path.as_os_str()
+                .as_encoded_bytes()
+                .ends_with(TRASH.as_bytes())
+        })
+        .collect()
+}
+
 /// Removes one protected copy, with what of it lies at the database's server.
-pub(crate) fn forget(database: &dyn Database, protected: &Path) {
+fn forget(database: &dyn Database, protected: &Path) {
     let removed =
         give_up(database, &protected.join(LAID_OUT)).and_then(|()| give_up(database, protected));
     if let Err(problem) = removed {

@@ -49,7 +49,7 @@ impl Step for Hold {
 
     /// Undone last but for what came before it: the version before is up and healthy again, unless it has gone down since.
     fn undo(&self, cx: &Context) -> Result<(), Problem> {
-        let running = match cx.service.running() {
+        let running = match cx.service.look()? {
             Some(running) if running.version == *cx.from => running,
             _ => application::ensure_running(cx.installation, cx.database, cx.service, cx.from)?,
         };
@@ -57,7 +57,7 @@ impl Step for Hold {
         let protected = cx.protected();
         if protected.exists() {
             // That of another journal's update with this number.
-            clean::forget(cx.database, &cx.used());
+            clean::throw_away(cx.database, &cx.used());
             durable::rename(&protected, &cx.used()).map_err(|error| {
                 Problem::new(problem::SYSTEM)
                     .arg("path", protected.display())

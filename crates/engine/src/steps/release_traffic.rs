@@ -20,7 +20,7 @@ impl Step for ReleaseTraffic {
     }
 
     fn run(&self, cx: &Context) -> Result<Option<String>, Problem> {
-        let running = match cx.service.running() {
+        let running = match cx.service.look()? {
             // Just verified.
             Some(running) if running.version == *cx.to => running,
             // The whole machine went down in between.

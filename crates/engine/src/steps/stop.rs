@@ -14,9 +14,10 @@ impl Step for Stop {
     }
 
     fn plan(&self, cx: &Context) -> String {
-        match cx.service.running() {
-            Some(running) => format!("version {} on port {}", running.version, running.port),
-            None => "it does not run".to_owned(),
+        match cx.service.look() {
+            Ok(Some(running)) => format!("version {} on port {}", running.version, running.port),
+            Ok(None) => "it does not run".to_owned(),
+            Err(_) => "whether it runs cannot be told now".to_owned(),
         }
     }
 

@@ -47,7 +47,7 @@ impl Step for Verify {
         let description = cx.installed(cx.to)?.description;
         let running = cx
             .service
-            .running()
+            .look()?
             .filter(|running| running.version == *cx.to);
         let quote = || log::tail(&cx.installation.application_log(), QUOTED_LINES).join("\n");
         let Some(running) = running else {
@@ -57,7 +57,8 @@ impl Step for Verify {
         };
         let patience = cx.at_most(cx.installation.patience(description.server.health_seconds));
         let until = Instant::now() + patience;
-        let alive = || cx.service.running().is_some();
+        // Where that cannot be told, its health can.
+        let alive = || !matches!(cx.service.look(), Ok(None));
         let worth_it = || alive() && cx.may_go_on(self.name()).is_ok();
         probe::wait_healthy(&description, running.address(), patience, &worth_it)
             .and_then(|()| {

@@ -47,27 +47,15 @@ fn any_instant(world: &World) -> Result<()> {
         sleep(Duration::from_micros(random.random_range(2_000..60_000)));
         engine.kill()?;
         engine.wait()?;
-        let next = world.driver()?;
-        // One that is killed together with its engine may come onto the record before it is gone: as the engine does, this looks
-        // again and again, and starts it when it does not run.
-        let (mut starts, mut problem) = (0, None);
-        wait_until("one application", || {
-            if next.running().is_none() {
-                starts += 1;
-                problem = world.launch().ok().and_then(|it| next.start(&it).err());
-            }
-            problem.is_some() || next.running().is_some() && world.processes().len() == 1
-        })
-        .with_context(|| format!("round {round}: {:?}", world.processes()))?;
-        if let Some(problem) = problem {
-            return Err(failed(problem).context(format!("round {round}")));
-        }
-        match starts {
+        match found_or_started(world).with_context(|| format!("round {round}"))? {
             0 => adopted += 1,
             _ => nothing += 1,
         }
         if round % 2 == 0 {
-            next.stop(&stop(5), Duration::MAX).map_err(failed)?;
+            world
+                .driver()?
+                .stop(&stop(5), Duration::MAX)
+                .map_err(failed)?;
             world.expect_nobody()?;
         }
     }
@@ -75,9 +63,35 @@ fn any_instant(world: &World) -> Result<()> {
     Ok(())
 }
 
+/// What the next engine does: how often it had to start the application until one runs, and one only.
+pub fn found_or_started(world: &World) -> Result<u32> {
+    let next = world.driver()?;
+    // One that is killed together with its engine may come onto the record before it is gone: as the engine does, this looks
+    // again and again, and starts it when it does not run.
+    let (mut starts, mut problem) = (0, None);
+    wait_until("one application", || {
+        if next.running().is_none() {
+            starts += 1;
+            problem = world.launch().ok().and_then(|it| next.start(&it).err());
+        }
+        problem.is_some() || next.running().is_some() && world.processes().len() == 1
+    })
+    .with_context(|| format!("{:?}", world.processes()))?;
+    match problem {
+        Some(problem) => Err(failed(problem)),
+        None => Ok(starts),
+    }
+}
+
 fn engine(world: &World) -> Result<Child> {
+    engine_with(world, &[])
+}
+
+/// An engine that starts the application, with further variables.
+pub fn engine_with(world: &World, env: &[(&str, &str)]) -> Result<Child> {
     let launch = world.launch()?;
     Ok(Command::new(std::env::current_exe()?)
+        .envs(env.iter().copied())
         .arg("drive")
         .arg(world.state())
         .args([&launch.port.to_string(), "--"])

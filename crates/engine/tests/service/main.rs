@@ -4,6 +4,7 @@
 //! Run all: `cargo test -p obnova-engine --test service`; some: add `-- part-of-a-name`.
 
 mod account;
+mod between;
 mod contract;
 mod kills;
 mod units;
@@ -86,7 +87,11 @@ fn cases() -> Vec<Case> {
             cases.push((format!("{name}::{}", kind.name()), Box::new(run)));
         }
     }
-    for (name, case) in units::CASES.iter().chain(account::ALONE) {
+    for (name, case) in units::CASES
+        .iter()
+        .chain(account::ALONE)
+        .chain(between::CASES)
+    {
         cases.push(((*name).to_owned(), Box::new(case)));
     }
     cases

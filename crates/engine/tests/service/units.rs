@@ -23,6 +23,7 @@ pub const CASES: &[Case] = &[
         "a_restarted_bus_and_a_reloaded_systemd_change_nothing",
         restarted,
     ),
+    ("without_a_bus_it_is_not_known_whether_it_runs", without_bus),
     ("a_given_unit_may_tidy_up_after_its_end", tidies_up),
 ];
 
@@ -105,6 +106,39 @@ fn restarted() -> Result<()> {
     driver.stop(&stop(5), Duration::MAX).map_err(failed)?;
     world.expect_nobody()?;
     wait_until("the bus", || call(&["Reload"]).is_ok())
+}
+
+fn without_bus() -> Result<()> {
+    let world = World::new(Kind::Transient, None)?;
+    let driver = world.start()?;
+    let before = world.await_processes(1)?;
+    let bus = std::env::var("DBUS_SYSTEM_BUS_ADDRESS").context("no bus")?;
+    let socket = Path::new(bus.strip_prefix("unix:path=").context("not a socket")?);
+    let away = socket.with_extension("away");
+    call(&["RestartUnit", "ss", "dbus.service", "replace"])?;
+    // The call above may be answered before the bus goes, and with it the connection that the driver has.
+    std::thread::sleep(Duration::from_millis(500));
+    std::fs::rename(socket, &away)?;
+    let result = unknown(driver.as_ref());
+    std::fs::rename(&away, socket)?;
+    result?;
+    wait_until("the bus", || call(&["Reload"]).is_ok())?;
+    ensure!(driver.running().is_some(), "it is not found again");
+    ensure!(world.processes() == before, "it was started again");
+    driver.stop(&stop(5), Duration::MAX).map_err(failed)?;
+    world.expect_nobody()
+}
+
+/// Neither that it runs nor that it does not.
+fn unknown(driver: &dyn obnova_engine::service::Service) -> Result<()> {
+    let found = driver.look();
+    let problem = found.err().context("it is said to be known")?;
+    ensure!(problem.code == "system", "{problem:?}");
+    ensure!(
+        problem.detail.unwrap_or_default().contains("D-Bus"),
+        "it does not say what is away"
+    );
+    Ok(())
 }
 
 fn tidies_up() -> Result<()> {

@@ -12,6 +12,7 @@ mod ordinary;
 mod places;
 mod random;
 mod reverts;
+mod trash;
 
 use std::process::ExitCode;
 
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
                 places::CASES,
                 disk::CASES,
                 reverts::CASES,
+                trash::CASES,
                 kills::CASES,
                 random::CASES,
             ]

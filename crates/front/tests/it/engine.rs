@@ -159,5 +159,6 @@ fn state() -> State {
         last_event: 0,
         last_update: None,
         rehearsing: None,
+        rehearsed: None,
     }
 }

@@ -67,7 +67,10 @@ async fn make(
         say(&output.text.with("cli-rehearsing", &[("version", &version)]))?;
     }
     let ended = follow(client, running, output).await?;
-    let done = newest(&ended).filter(|it| it.version == wanted.0 && it.started >= wanted.1);
+    let done = ended.rehearsed.as_ref();
+    let done = done.filter(|it| it.version == wanted.0 && it.started >= wanted.1);
+    // An engine that was started anew meanwhile knows only what counts.
+    let done = done.or_else(|| newest(&ended).filter(|it| it.version == wanted.0));
     let Some(done) = done else {
         anyhow::bail!(output.text.get("cli-rehearsal-nowhere"));
     };

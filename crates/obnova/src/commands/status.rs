@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
+use obnova_center::proven;
 use obnova_engine::api::{
     Answer, Expired, Forecast, ForecastTraffic, Isolation, Phase, Rehearsal, RehearsalOutcome,
     Rehearsing, Request, State,
 };
-use obnova_center::proven;
 use obnova_engine::client::Client;
 use obnova_text::Text;
 

@@ -9,7 +9,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use sigstore_tuf::{TargetFile, TrustedMetadataSet};
 
-use crate::catalog::{Catalog, DesktopTree, Facts, Target, VerifiedRelease};
+use crate::catalog::{Catalog, DesktopTree, Facts, Target, Unreadable, VerifiedRelease};
 use crate::description::{self, Channel, Description};
 use crate::download::MissingMemo;
 use crate::error::Error;
@@ -202,29 +202,45 @@ pub(crate) fn assemble(
     now: Timestamp,
 ) -> Result<Catalog, Error> {
     let expires = super::expires(trusted);
-    let mut releases = expected
-        .iter()
-        .map(|release| {
-            Ok(VerifiedRelease {
-                facts: Arc::new(Facts {
-                    description: read_description(release, store)?,
-                    tree_target: release.tree.clone(),
-                    tree_bytes: release.custom.bytes,
-                    packed_bytes: release.custom.packed_bytes,
-                    proof: release.custom.proof.clone(),
-                    description_target: release.description.clone(),
-                    desktops: release.desktops.clone(),
-                    store: store.clone(),
-                    tree: OnceLock::new(),
-                    missing: MissingMemo::default(),
-                    expires,
-                }),
-                fresh: now <= expires,
-            })
-        })
-        .collect::<Result<Vec<_>, Error>>()?;
+    let (mut releases, mut unreadable) = (Vec::new(), Vec::new());
+    for release in expected {
+        let description = match read_description(release, store) {
+            Ok(description) => description,
+            // It is what was signed. The others are no worse for it.
+            Err(error @ Error::Invalid { .. }) => {
+                unreadable.push(Unreadable {
+                    version: release.custom.version.clone(),
+                    channel: release.custom.channel,
+                    why: error.chain(),
+                });
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        releases.push(VerifiedRelease {
+            facts: Arc::new(Facts {
+                description,
+                tree_target: release.tree.clone(),
+                tree_bytes: release.custom.bytes,
+                packed_bytes: release.custom.packed_bytes,
+                proof: release.custom.proof.clone(),
+                description_target: release.description.clone(),
+                desktops: release.desktops.clone(),
+                store: store.clone(),
+                tree: OnceLock::new(),
+                missing: MissingMemo::default(),
+                expires,
+            }),
+            fresh: now <= expires,
+        });
+    }
     releases.sort_by(|one, other| one.description().version.cmp(&other.description().version));
-    Ok(Catalog { releases, expires })
+    unreadable.sort_by(|one, other| one.version.cmp(&other.version));
+    Ok(Catalog {
+        releases,
+        unreadable,
+        expires,
+    })
 }
 
 fn read_description(release: &Expected, store: &Store) -> Result<Description, Error> {

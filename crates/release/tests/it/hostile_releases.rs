@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 use jiff::Timestamp;
-use obnova_release::{Error, ErrorKind};
+use obnova_release::{Channel, Error, ErrorKind};
 use serde_json::{Value, json};
 
 use crate::forger::Forger;
@@ -218,7 +218,7 @@ fn a_release_listed_without_its_files_is_refused() {
 }
 
 #[test]
-fn descriptions_that_are_not_what_they_are_listed_as_are_refused() {
+fn descriptions_that_are_not_what_they_are_listed_as_are_named_and_the_others_shown() {
     let edits = [
         ("version", json!("2.0.1")),
         ("product", json!("other")),
@@ -235,14 +235,50 @@ fn descriptions_that_are_not_what_they_are_listed_as_are_refused() {
             release[name] = value;
         });
         Forger::new(&shop).list(DESCRIPTION, &bytes, custom(1, 10));
-        let error = shop.client().refresh(Timestamp::now()).expect_err(name);
+        let catalog = shop.client().refresh(Timestamp::now()).expect(name);
+        assert_eq!(versions(&catalog), ["1.0.0"], "{name}");
+        let unreadable = catalog.unreadable(&version("1.0.0"), Channel::Stable);
+        let found: Vec<_> = unreadable.iter().map(|it| &it.version).collect();
+        assert_eq!(found, [&version("2.0.0")], "{name}");
+        assert!(!unreadable[0].why.is_empty(), "{name}");
+        // Known without the network, too.
+        let known = shop.client().known(Timestamp::now()).unwrap().unwrap();
         assert_eq!(
-            error.kind(),
-            ErrorKind::Invalid,
-            "{name}: {}",
-            error.chain()
+            known.unreadable(&version("1.0.0"), Channel::Stable).len(),
+            1
+        );
+        assert!(
+            known
+                .unreadable(&version("2.0.0"), Channel::Stable)
+                .is_empty()
         );
     }
+}
+
+#[test]
+fn no_way_leads_past_a_release_that_cannot_be_read() {
+    let shop = released(&packed(&json!({ "a": file() })), custom(1, 10));
+    // Who could tell that it is no required stop?
+    let bytes = description(&shop, |release| {
+        release["version"] = "2.0.0".into();
+        release["stops_here"] = true.into();
+    });
+    Forger::new(&shop).list(DESCRIPTION, &bytes, custom(1, 10));
+    shop.publish("1.5.0", "", &[("bin/crm", b"1.5")]);
+    shop.publish("3.0.0", "", &[("bin/crm", b"3")]);
+    let catalog = shop.client().refresh(Timestamp::now()).unwrap();
+    assert_eq!(versions(&catalog), ["1.0.0", "1.5.0", "3.0.0"]);
+    let target = |from: &str| {
+        let route = catalog.route(&version(from), Channel::Stable).unwrap();
+        route.map(|route| route.target().unwrap().description().version.to_string())
+    };
+    assert_eq!(target("1.0.0").as_deref(), Some("1.5.0"));
+    assert_eq!(target("1.5.0"), None);
+    let wanted = version("3.0.0");
+    let way = catalog.route_to(&version("1.5.0"), Channel::Stable, &wanted);
+    assert!(way.unwrap().is_none());
+    // Whoever has it already goes on.
+    assert_eq!(target("2.0.0").as_deref(), Some("3.0.0"));
 }
 
 #[test]

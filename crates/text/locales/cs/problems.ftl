@@ -13,6 +13,10 @@ problem-release-damaged = Některý soubor verze { $version } chybí nebo to nen
 problem-release-damaged-state = Nic se nezměnilo. Nainstalovaná verze běží dál.
 problem-release-damaged-do = Zkuste to znovu; co se stáhlo v pořádku, zůstává. Pokud se to opakuje, obraťte se na podporu dodavatele.
 
+problem-release-unreadable = Tato instalace Obnovy neumí přečíst verzi { $version }.
+problem-release-unreadable-state = Nic se nezměnilo. Starší verze se nabízejí jako obvykle.
+problem-release-unreadable-do = Nejspíš je určena pro novější Obnovu: nainstalujte ji. Máte-li nejnovější, dejte vědět dodavateli.
+
 problem-download-failed = Stahování verze { $version } bylo přerušeno.
 problem-download-failed-state = Nic se nezměnilo. Co se už stáhlo, zůstává.
 problem-download-failed-do = Zkuste to znovu: stahování naváže tam, kde přestalo.

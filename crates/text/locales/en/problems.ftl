@@ -13,6 +13,10 @@ problem-release-damaged = A file of version { $version } is missing, or is not t
 problem-release-damaged-state = Nothing was changed. The installed version keeps running.
 problem-release-damaged-do = Try again; what was downloaded intact is kept. If it happens again, contact the vendor's support.
 
+problem-release-unreadable = Version { $version } cannot be read by this installation of Obnova.
+problem-release-unreadable-state = Nothing was changed. Older versions are offered as usual.
+problem-release-unreadable-do = It was probably made for a newer Obnova: install that. If you have the newest one, tell the vendor.
+
 problem-download-failed = The download of version { $version } was interrupted.
 problem-download-failed-state = Nothing was changed. What has been downloaded is kept.
 problem-download-failed-do = Try again: the download continues where it stopped.

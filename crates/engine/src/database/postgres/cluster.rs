@@ -3,7 +3,6 @@
 //! Before the server is stopped, a file beside the data directory says so and how to start it; it goes when the server is up again.
 //! So whoever finds that file and no server starts it: an engine that was killed between leaves nothing that stays down.
 
-use std::ffi::OsStr;
 use std::os::unix::fs::{MetadataExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -424,17 +423,26 @@ fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
-/// The name of an update in the paths of its protected directory.
-pub(super) fn update_of(directory: &Path) -> String {
-    let update = directory.parent().and_then(Path::file_name);
-    let update = update.map(OsStr::to_string_lossy).unwrap_or_default();
+/// The name of an update in the paths of its protected directory; none where the directory is not an update's own.
+pub(super) fn update_of(directory: &Path) -> Option<String> {
+    let update = directory.parent()?.file_name()?.to_string_lossy();
     // `7.used` is the same update as `7`.
-    update.chars().take_while(char::is_ascii_digit).collect()
+    let number: String = update.chars().take_while(char::is_ascii_digit).collect();
+    (!number.is_empty()).then_some(number)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_directory_that_is_no_updates_own_has_no_name() {
+        let of = |path: &str| update_of(Path::new(path));
+        assert_eq!(of("/state/protected/7/database").as_deref(), Some("7"));
+        assert_eq!(of("/state/protected/7.used/database").as_deref(), Some("7"));
+        assert_eq!(of("/state/protected/7/back/database"), None);
+        assert_eq!(of("database"), None);
+    }
 
     #[test]
     fn empty_arguments_of_a_server_are_kept() {

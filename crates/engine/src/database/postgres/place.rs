@@ -37,7 +37,9 @@ impl Place {
 
     /// A new one for the update of this protected directory, which is made.
     pub(super) fn make(cluster: &Cluster, protected: &Path, rung: Rung) -> Result<Place, Failure> {
-        let update = cluster::update_of(protected);
+        let update = cluster::update_of(protected).ok_or_else(|| {
+            Failure::Unsuitable(format!("{} is no update's own", protected.display()))
+        })?;
         let beside = cluster.beside();
         let free = (1..).map(|number| match number {
             1 => beside.join(&update),

@@ -134,3 +134,60 @@ fn what_was_cloned_on_xfs_outlives_a_power_cut() {
     let written = other.map(|it| it.blocks() * 512).unwrap_or(0);
     assert!(written < 8 << 20, "all of the file system was synced");
 }
+
+/// More files than wait for those who copy, in several directories.
+fn large_tree() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    for number in 0..1_500 {
+        let directory = dir.path().join(format!("from/{}/inner", number % 7));
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join(number.to_string()), number.to_string()).unwrap();
+    }
+    dir
+}
+
+#[test]
+fn many_files_are_copied_and_each_is_counted_once() {
+    let dir = large_tree();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let (mut files, mut bytes) = (0, 0);
+    let mut count = |length: u64| {
+        files += 1;
+        bytes += length;
+    };
+    copy_tree(&from, &to, &|_| false, &|| true, &mut count).unwrap();
+    let lengths = (0..1_500).map(|number: u64| number.to_string().len() as u64);
+    assert_eq!((files, bytes), (1_500, lengths.sum()));
+    let print = |path| obnova_testkit::fingerprint::Fingerprint::of_tree(path).unwrap();
+    print(&from).expect_same(&print(&to)).unwrap();
+}
+
+#[test]
+fn copying_many_files_is_broken_off_when_it_is_told_to() {
+    let dir = large_tree();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let asked = std::cell::Cell::new(0);
+    let go_on = || {
+        asked.set(asked.get() + 1);
+        asked.get() < 700
+    };
+    let error = copy_tree(&from, &to, &|_| false, &go_on, &mut |_| ()).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::Interrupted);
+}
+
+#[test]
+fn the_failure_of_one_file_is_the_failure_of_all_and_says_which() {
+    let dir = large_tree();
+    let (from, to) = (dir.path().join("from"), dir.path().join("to"));
+    let device = rustix::fs::makedev(1, 3);
+    mknodat(
+        CWD,
+        from.join("3/null"),
+        FileType::CharacterDevice,
+        Mode::RUSR,
+        device,
+    )
+    .unwrap();
+    let error = copy_tree(&from, &to, &|_| false, &|| true, &mut |_| ()).unwrap_err();
+    assert!(error.to_string().contains("3/null is a device"), "{error}");
+}

@@ -444,14 +444,6 @@ impl Engine {
         let is_broken_off = problem
             .as_ref()
             .is_some_and(|problem| problem.code == problem::REHEARSAL_BROKEN_OFF);
-        if is_broken_off && self.is_kept(wish, &from) {
-            return;
-        }
-        if is_broken_off && self.rehearsals.is_closed() {
-            // The next engine may begin it again.
-            self.rehearsals.store.forget(&wish.version);
-            return;
-        }
         let steps = steps.unwrap_or_default();
         let forecasts = match outcome {
             RehearsalOutcome::Passed => self.foretell(wish, &from, &mut account),
@@ -474,6 +466,16 @@ impl Engine {
             data_bytes: account.data_bytes,
             expired: None,
         };
+        self.rehearsals
+            .change(|slot| slot.rehearsed = Some(rehearsal.clone()));
+        if is_broken_off && self.is_kept(wish, &from) {
+            return;
+        }
+        if is_broken_off && self.rehearsals.is_closed() {
+            // The next engine may begin it again.
+            self.rehearsals.store.forget(&wish.version);
+            return;
+        }
         if let Err(problem) = self.write_result(&rehearsal, &account.log) {
             tracing::error!(detail = problem.detail, "the result could not be kept");
         }
