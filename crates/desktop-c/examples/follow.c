@@ -12,10 +12,11 @@ static void show(void *context, uint64_t done, uint64_t total) {
     printf("%" PRIu64 " of %" PRIu64 "\n", done, total);
 }
 
-/* Prints what a call said and frees it; gives the call's result. */
-static int say(const char *call, int result, char *text) {
-    printf("%s: %d %s\n", call, result, text ? text : "");
-    obnova_desktop_free(text);
+/* Prints what a call said and frees it; gives the call's result. The call comes before: C may look at text first. */
+static int say(const char *call, int result, char **text) {
+    printf("%s: %d %s\n", call, result, *text ? *text : "");
+    obnova_desktop_free(*text);
+    *text = NULL;
     return result;
 }
 
@@ -23,33 +24,29 @@ int main(int count, char **arguments) {
     obnova_desktop *desktop = NULL;
     char *text = NULL;
     uint64_t downloaded = 0;
-    int wanted;
+    int result, wanted;
 
-    if (say("open", obnova_desktop_open(count > 1 ? arguments[1] : NULL, "en", &desktop, &text), text) != 0)
+    result = obnova_desktop_open(count > 1 ? arguments[1] : NULL, "en", &desktop, &text);
+    if (say("open", result, &text) != 0)
         return 1;
     /* First thing: this version works. */
-    text = NULL;
-    say("confirm", obnova_desktop_confirm(desktop, NULL, &text), text);
-    text = NULL;
-    if (obnova_desktop_check(desktop, &text) != 0) {
-        say("check", 1, text);
-        obnova_desktop_close(desktop);
-        return 1;
-    }
-    wanted = strstr(text, "\"wanted\":null") == NULL;
-    say("check", 0, text);
+    result = obnova_desktop_confirm(desktop, NULL, &text);
+    say("confirm", result, &text);
+    result = obnova_desktop_check(desktop, &text);
+    wanted = result == 0 && strstr(text, "\"wanted\":null") == NULL;
+    say("check", result, &text);
     if (wanted) {
-        text = NULL;
-        if (say("download", obnova_desktop_download(desktop, show, &downloaded, &text), text) == 0) {
-            text = NULL;
-            if (say("stage", obnova_desktop_stage(desktop, &text), text) == 0) {
-                text = NULL;
-                say("apply", obnova_desktop_apply(desktop, 0, &text), text);
+        result = obnova_desktop_download(desktop, show, &downloaded, &text);
+        if (say("download", result, &text) == 0) {
+            result = obnova_desktop_stage(desktop, &text);
+            if (say("stage", result, &text) == 0) {
+                result = obnova_desktop_apply(desktop, 0, &text);
+                say("apply", result, &text);
             }
         }
     }
-    text = NULL;
-    say("status", obnova_desktop_status(desktop, &text), text);
+    result = obnova_desktop_status(desktop, &text);
+    say("status", result, &text);
     obnova_desktop_close(desktop);
-    return 0;
+    return result;
 }
