@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use obnova_engine::Moment;
 use obnova_testkit::cases::Case;
 
-use crate::fixture::{Deed, Try};
+use crate::fixture::{Deed, Try, Was};
 use crate::reverts::{Updated, updated};
 
 /// The cases.
@@ -32,16 +32,18 @@ pub const CASES: &[Case] = &[
 ];
 
 /// The record that says that the migration of 1.2.0 has failed.
-const UNDOING: u64 = 19;
+pub const UNDOING: u64 = 19;
 
 /// Tries at a time.
 const WORKERS: usize = 4;
 
 /// Which end a try had.
 #[derive(Debug, Default)]
-struct Ends {
-    old: u32,
-    new: u32,
+pub struct Ends {
+    /// The version before serves.
+    pub old: u32,
+    /// The new version serves.
+    pub new: u32,
 }
 
 fn update() -> Result<String> {
@@ -87,7 +89,7 @@ fn every_record(version: &str, first: u64, deed: Deed) -> Result<Ends> {
 }
 
 /// Tries every moment, a few at a time: most of a try is waiting.
-fn every(first: u64, one: &(dyn Fn(Moment) -> Result<Option<bool>> + Sync)) -> Result<Ends> {
+pub fn every(first: u64, one: &(dyn Fn(Moment) -> Result<Option<bool>> + Sync)) -> Result<Ends> {
     let ends = Mutex::new(Ends::default());
     let next = AtomicU64::new(0);
     let last = AtomicU64::new(u64::MAX);
@@ -140,27 +142,30 @@ fn one(version: &str, moment: Moment, deed: Deed) -> Result<Option<bool>> {
     let state = it.settled()?;
     let now = it.now()?;
     let is_new = state.installed.to_string() == version;
-    if is_new {
-        let data = std::fs::read_to_string(it.state_dir().join("data/schema.txt"))?;
-        ensure!(
-            data == "schema 2\n",
-            "the data files are not migrated: {data}"
-        );
-        ensure!(
-            format!("{now:?}").contains("step_2"),
-            "the database is not migrated"
-        );
-        ensure!(
-            format!("{now:?}").contains(&format!("version: {version:?}")),
-            "it does not serve {version}"
-        );
-    } else {
-        before.expect_same(&now)?;
+    match is_new {
+        true => expect_new(&it, &now, version)?,
+        false => before.expect_same(&now)?,
     }
     // It can be used on: a write, and the same update once more.
     it.write("after")?;
     it.end()?;
     Ok(Some(is_new))
+}
+
+/// Looks that everything is as after the update to this version.
+pub fn expect_new(it: &Try, now: &Was, version: &str) -> Result<()> {
+    let data = std::fs::read_to_string(it.state_dir().join("data/schema.txt"))?;
+    ensure!(
+        data == "schema 2\n",
+        "the data files are not migrated: {data}"
+    );
+    let now = format!("{now:?}");
+    ensure!(now.contains("step_2"), "the database is not migrated");
+    ensure!(
+        now.contains(&format!("version: {version:?}")),
+        "it does not serve {version}"
+    );
+    Ok(())
 }
 
 /// The same for going back from 1.1.0; records are counted from where that begins.

@@ -10,6 +10,7 @@ mod hostile;
 mod kills;
 mod ordinary;
 mod places;
+mod power;
 mod random;
 mod reverts;
 mod trash;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
                 reverts::CASES,
                 trash::CASES,
                 kills::CASES,
+                power::CASES,
                 random::CASES,
             ]
             .concat();
