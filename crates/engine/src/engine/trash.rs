@@ -19,8 +19,9 @@ use crate::steps::clean;
 const LOOK: Duration = Duration::from_millis(500);
 /// How often it is looked whether an update has ended.
 const GIVE_WAY: Duration = Duration::from_millis(50);
-/// The pause after something could not be removed: a server that is down, most likely.
-const PAUSE: Duration = Duration::from_secs(60);
+/// The pause after something could not be removed: a server that is down, most likely. It doubles from try to try.
+const PAUSE: Duration = Duration::from_secs(2);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 /// How long the end of the engine waits for what is being removed. The rest is left to the next one.
 const END_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -29,6 +30,7 @@ impl Engine {
     pub(crate) fn empty_trash(&self) {
         let mut is_idle = false;
         let mut not_before = Instant::now();
+        let mut pause = PAUSE;
         while !self.is_over.load(Ordering::Relaxed) {
             sleep(LOOK);
             let found = match Instant::now() >= not_before {
@@ -39,9 +41,13 @@ impl Engine {
                 rehearsal::in_idle_class(true);
             }
             for path in found {
-                if let Err(error) = self.remove(&path) {
-                    tracing::warn!(path = %path.display(), %error, "this could not be removed yet");
-                    not_before = Instant::now() + PAUSE;
+                match self.remove(&path) {
+                    Ok(()) => pause = PAUSE,
+                    Err(error) => {
+                        tracing::warn!(path = %path.display(), %error, "this could not be removed yet");
+                        not_before = Instant::now() + pause;
+                        pause = (pause * 2).min(LONGEST_PAUSE);
+                    }
                 }
             }
         }
