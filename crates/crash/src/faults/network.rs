@@ -12,6 +12,9 @@ use rand::rngs::StdRng;
 use crate::fault::Fault;
 use crate::world::World;
 
+/// The line as it is before and after: so slow that the download is a good part of the update, where instants fall into it.
+const LINE: Trouble = Trouble::Trickle(3 << 20);
+
 /// In one way.
 struct BadLine {
     name: &'static str,
@@ -64,6 +67,7 @@ impl Fault for BadLine {
 
     fn prepare(&self, world: &mut World) -> Result<()> {
         let line = before(&mut world.ports.repository.1)?;
+        line.trouble(LINE);
         *self.line.lock().unwrap_or_else(PoisonError::into_inner) = Some(line);
         Ok(())
     }
@@ -77,7 +81,7 @@ impl Fault for BadLine {
     }
 
     fn heal(&self, _world: &mut World) -> Result<()> {
-        self.set(Trouble::None)
+        self.set(LINE)
     }
 }
 

@@ -106,9 +106,12 @@ async fn answer(
         client.write_all(piece).await?;
         passed += read as u64;
         counts.bytes.fetch_add(read as u64, Ordering::Relaxed);
-        if let Trouble::Trickle(_) = now {
+        if let Trouble::Trickle(rate) = now {
             counts.hurt.fetch_add(1, Ordering::Relaxed);
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            let pause = Duration::from_secs_f64(read as f64 / rate.max(1) as f64);
+            // Unless it gets better or worse meanwhile.
+            let _ = tokio::time::timeout(pause, trouble.changed()).await;
+            trouble.mark_changed();
         }
     }
 }
