@@ -72,6 +72,12 @@ pub trait Fault: Send + Sync {
         false
     }
 
+    /// Whether the kernel may confirm a sync while it lasts that it never makes: what is acknowledged then is worth nothing, and nobody
+    /// but the kernel could know.
+    fn syncs_in_vain(&self) -> bool {
+        false
+    }
+
     /// Whether one instant is as good as another for it, so that it is not worth trying at every single act.
     fn is_slow(&self) -> bool {
         false

@@ -1,5 +1,6 @@
 //! One life: from an installation that serves, over an update with faults in it, to the look at what has become of it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,6 +69,8 @@ pub struct Facts<'a> {
     pub events: &'a [Event],
     /// Mounts before anything ran.
     pub mounts: &'a [String],
+    /// From when to when the kernel may have confirmed syncs that it never made.
+    pub in_vain: &'a [(Instant, Instant)],
     /// Whether a mail may have come twice, under the same number: the centre or the mail server was struck.
     pub mails_may_repeat: bool,
     /// Whether the mail server said of some that it will never take them.
@@ -160,12 +163,15 @@ fn live(order: &Order, outcome: &mut Outcome) -> Result<Reference> {
         heals: Vec::new(),
         outcome,
         is_answered: Arc::default(),
+        began: BTreeMap::new(),
+        in_vain: Vec::new(),
     };
     let began = Instant::now();
     life.strike_all()?;
     life.settle()?;
     life.outcome.took_ms = milliseconds(began.elapsed());
     let struck = std::mem::take(&mut life.struck);
+    let in_vain = std::mem::take(&mut life.in_vain);
     let changes = world.watch.changes();
     std::thread::sleep(Duration::from_millis(250));
     let shots = world.block_on(load.end())?;
@@ -189,6 +195,7 @@ fn live(order: &Order, outcome: &mut Outcome) -> Result<Reference> {
             before,
             reference,
             shots,
+            in_vain,
             last_event,
             mounts,
             changes,
@@ -204,6 +211,7 @@ struct Look<'a> {
     before: Contents,
     reference: Option<Reference>,
     shots: Vec<Shot>,
+    in_vain: Vec<(Instant, Instant)>,
     last_event: u64,
     mounts: Vec<String>,
     changes: Vec<crate::control::Change>,
@@ -231,6 +239,7 @@ fn look(look: Look<'_>, outcome: &mut Outcome) -> Result<Reference> {
         now: &now,
         end,
         shots: &look.shots,
+        in_vain: &look.in_vain,
         last_event: look.last_event,
         events: &events,
         mounts: &look.mounts,
@@ -262,6 +271,10 @@ struct Life<'a> {
     outcome: &'a mut Outcome,
     /// The click was answered, or its engine has died: before that, idle means nothing.
     is_answered: Arc<AtomicBool>,
+    /// When each fault struck.
+    began: BTreeMap<usize, Instant>,
+    /// As [`Facts::in_vain`].
+    in_vain: Vec<(Instant, Instant)>,
 }
 
 impl Life<'_> {
@@ -343,6 +356,7 @@ impl Life<'_> {
         self.world.stands_still = stands_still;
         self.world.watch.note(&format!("-- {}", fault.name()));
         let at = Instant::now();
+        self.began.insert(index, at);
         fault
             .strike(self.world, &mut self.random)
             .with_context(|| format!("{} could not be done", fault.name()))?;
@@ -376,6 +390,9 @@ impl Life<'_> {
             fault
                 .heal(self.world)
                 .with_context(|| format!("{} could not be healed", fault.name()))?;
+            if let Some(began) = self.began.get(&index).filter(|_| fault.syncs_in_vain()) {
+                self.in_vain.push((*began, Instant::now()));
+            }
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use obnova_demo::admin::Admin;
 use obnova_demo::programs::{Programs, run};
 use obnova_demo::vendor::Vendor;
 use obnova_engine::api::Request;
+use obnova_testkit::volume::Volume;
 use serde::{Deserialize, Serialize};
 
 use crate::app::{App, Kind};
@@ -63,7 +64,13 @@ pub fn prepare(order: &Order) -> Result<()> {
 pub fn work(order: &Order) -> Result<()> {
     let work = order.directory.join("work");
     std::fs::create_dir_all(&work)?;
-    place::enter(Some(&work), &order.out, &order.directory)?;
+    let needs = order.app.needs();
+    let of_world = needs.volume.is_none().then_some(work.as_path());
+    place::enter(of_world, &order.out, &order.directory)?;
+    let volume = match needs.volume {
+        Some((kind, bytes)) => Some(Volume::new_at(kind, bytes, &place::world())?),
+        None => None,
+    };
     let found = Programs::find()?;
     let programs = Programs {
         obnova: found.obnova.clone(),
@@ -87,7 +94,7 @@ pub fn work(order: &Order) -> Result<()> {
         std::fs::write(&file, crm_postgres::PASSWORD)?;
         place::run(Command::new("chmod").arg("600").arg(&file))?;
     }
-    let mut world = World::new(order.app.clone(), None, None)?;
+    let mut world = World::new(order.app.clone(), volume, None)?;
     world.start_outside()?;
     world.start_database()?;
     if order.app.kind == Kind::CrmPostgres {

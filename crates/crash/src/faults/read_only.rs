@@ -48,6 +48,10 @@ impl Fault for ReadOnly {
         super::power::restart(world)
     }
 
+    fn syncs_in_vain(&self) -> bool {
+        true
+    }
+
     fn excuses_silence(&self) -> bool {
         true
     }

@@ -11,8 +11,8 @@ use crate::place;
 use crate::processes::{self, Process};
 use crate::world::{Who, World};
 
-/// What is removed after an update may take a moment.
-const PATIENCE: Duration = Duration::from_secs(8);
+/// What is removed after an update takes a moment, and is tried again after a minute when that failed.
+const PATIENCE: Duration = Duration::from_secs(80);
 
 /// Looks while it runs.
 ///

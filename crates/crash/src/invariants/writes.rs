@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::life::Facts;
-use crate::load;
+use crate::load::{self, Shot};
 use crate::round::{End, Scenario};
 
 /// Looks.
@@ -19,14 +19,15 @@ pub fn look(facts: &Facts<'_>) -> Result<Vec<String>> {
         "during",
     ))?;
     let mut found = Vec::new();
-    let must_be_there = |at: Instant| match lost_by_design_until(facts) {
-        Some(until) => at >= until,
-        None => true,
+    let lost_until = lost_by_design_until(facts);
+    let must_be_there = |shot: &Shot| {
+        let is_in_vain = |(from, to): &(Instant, Instant)| shot.done >= *from && shot.sent <= *to;
+        lost_until.is_none_or(|until| shot.sent >= until) && !facts.in_vain.iter().any(is_in_vain)
     };
     let acknowledged = facts
         .shots
         .iter()
-        .filter(|shot| shot.is_ok && must_be_there(shot.sent))
+        .filter(|shot| shot.is_ok && must_be_there(shot))
         .filter_map(|shot| shot.write.as_ref());
     let lost: Vec<&String> = acknowledged
         .filter(|reference| !stored.contains_key(*reference))
