@@ -24,7 +24,8 @@ const TABLES: &str = "SELECT jsonb_build_object(\
         WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'), \
     'largest', (SELECT coalesce(jsonb_agg(t), '[]') FROM (SELECT format('%I.%I', n.nspname, c.relname) AS name, pg_table_size(c.oid) AS bytes, \
         (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute a \
-            WHERE a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '') AS columns \
+            WHERE a.attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '') AS columns, \
+        (SELECT coalesce(jsonb_agg(pg_get_indexdef(indexrelid)), '[]') FROM pg_index i WHERE i.indrelid = c.oid) AS indexes \
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
         WHERE c.relkind = 'r' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema' AND $1 <> '' \
         ORDER BY pg_table_size(c.oid) DESC LIMIT 3) AS t))::text";
@@ -40,6 +41,8 @@ struct Table {
     name: String,
     bytes: u64,
     columns: Option<String>,
+    /// How its indexes are made.
+    indexes: Vec<String>,
 }
 
 /// What the whole database takes, by what its parts took.
@@ -139,15 +142,23 @@ fn load(
     columns: &str,
     rows: &[u8],
 ) -> Result<Duration, Failure> {
-    let schema = format!("obnova_trial_{}", std::process::id());
+    let part = format!("obnova_trial_{}.part", std::process::id());
+    let schema = part.trim_end_matches(".part");
+    let name = &table.name;
     server.run("BEGIN")?;
     let began = Instant::now();
-    let loaded = server
+    let mut loaded = server
         .run(&format!(
-            "CREATE SCHEMA {schema}; CREATE TABLE {schema}.part (LIKE {} INCLUDING INDEXES)",
-            table.name
+            "CREATE SCHEMA {schema}; CREATE TABLE {part} (LIKE {name})"
         ))
-        .and_then(|()| server.copy_in(&format!("COPY {schema}.part ({columns}) FROM STDIN"), rows));
+        .and_then(|()| server.copy_in(&format!("COPY {part} ({columns}) FROM STDIN"), rows));
+    // As `pg_restore` does it: afterwards.
+    for index in &table.indexes {
+        let other = index.replacen(&format!(" ON {name} "), &format!(" ON {part} "), 1);
+        if other != *index {
+            loaded = loaded.and_then(|()| server.run(&other));
+        }
+    }
     let took = began.elapsed();
     server.run("ROLLBACK")?;
     loaded.map(|()| took)
