@@ -102,7 +102,7 @@ fn once(ground: &Ground, rung: &str, costs: &mut Costs) -> Result<()> {
     let state = tempfile::tempdir_in(&ground.directory)?;
     let database = driver(ground, state.path(), rung)?;
     let before = sums(ground)?;
-    let to = state.path().join("protected/1");
+    let to = state.path().join("protected/1/database");
     std::fs::create_dir_all(&to)?;
     database.check().map_err(failed)?;
     costs.prepare_seconds.0.push(timed(|| {
@@ -125,7 +125,8 @@ fn once(ground: &Ground, rung: &str, costs: &mut Costs) -> Result<()> {
         after == before,
         "it came back as {after} instead of {before}"
     );
-    database.forget(&to).map_err(failed)
+    database.forget(&to).map_err(failed)?;
+    ground.trim()
 }
 
 fn driver(ground: &Ground, state: &Path, rung: &str) -> Result<Box<dyn Database>> {
