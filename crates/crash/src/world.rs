@@ -214,6 +214,7 @@ impl World {
         if self.app.server(&self.folder, &self.ports)?.is_none() {
             return Ok(());
         }
+        crm_postgres::make_log(&self.out.join("database.log"))?;
         let (app, folder, ports) = (self.app.clone(), self.folder.clone(), self.ports);
         let first = AtomicBool::new(true);
         self.supervisor.keep(Who::Database, move || {

@@ -126,6 +126,18 @@ pub fn pid(folder: &Path) -> Option<i32> {
         .then_some(pid)
 }
 
+/// Makes the file of the server's log, for the server: whoever starts it again writes on there.
+///
+/// # Errors
+/// It cannot be made.
+pub fn make_log(log: &Path) -> Result<()> {
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(log)?;
+    Ok(chown(log, Some(NOBODY), Some(NOBODY))?)
+}
+
 /// Waits until it takes connections.
 ///
 /// # Errors
@@ -243,7 +255,8 @@ fn run(command: &mut Command) -> Result<()> {
 /// supervisor. A server that died is wanted at once.
 pub fn wait_until_wanted(folder: &Path) {
     loop {
-        let is_there = pid(folder).is_some();
+        // While the data are exchanged for a copy, there are none for a moment.
+        let is_there = pid(folder).is_some() || !data(folder).join("PG_VERSION").is_file();
         if !is_there && !was_shut_down(folder) {
             return;
         }
