@@ -55,16 +55,7 @@ pub(crate) fn slice() -> Result<()> {
             "--minutes",
             "2.5",
         ],
-        &[
-            "--planted",
-            "all",
-            "--rounds",
-            "18",
-            "--scenario",
-            "good",
-            "--minutes",
-            "1.5",
-        ],
+        &["--planted", "all", "--rounds", "36", "--scenario", "good"],
     ];
     // What is prepared for one is used by the next.
     let directory = run::target_directory()?.join("crash");

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -272,19 +272,25 @@ pub fn run(
 ) -> Result<Vec<Done>> {
     static FOLDERS: AtomicU64 = AtomicU64::new(0);
     let next = AtomicUsize::new(0);
+    let is_found = AtomicBool::new(false);
     let done = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         let work = || -> Result<()> {
             loop {
                 let index = next.fetch_add(1, Ordering::Relaxed);
                 let is_late = plan.until.is_some_and(|until| Instant::now() > until);
-                let Some(round) = rounds.get(index).filter(|_| !is_late) else {
+                // A defect that was found need not be found again.
+                let is_over = is_late || is_found.load(Ordering::Relaxed);
+                let Some(round) = rounds.get(index).filter(|_| !is_over) else {
                     return Ok(());
                 };
                 let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
                 let folder = plan.directory.join(format!("round-{number}"));
                 let outcome = live(round, &ready.prepared, &folder)?;
                 let has_failed = !outcome.violations.is_empty();
+                if has_failed && plan.planted.is_some() {
+                    is_found.store(true, Ordering::Relaxed);
+                }
                 if !has_failed {
                     std::fs::remove_dir_all(&folder)?;
                 }

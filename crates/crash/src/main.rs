@@ -250,7 +250,11 @@ fn told(options: &Options, seed: u64, done: &[Done]) -> Result<bool> {
                 .filter(|one| one.round.planted == Some(planted))
                 .collect();
             let caught = of.iter().copied().filter(is_violated).count();
-            if !of.is_empty() {
+            let is_wanted = options
+                .planted
+                .as_deref()
+                .is_some_and(|name| name == "all" || name == planted.name());
+            if is_wanted {
                 println!(
                     "{}: caught in {caught} of {} rounds",
                     planted.name(),

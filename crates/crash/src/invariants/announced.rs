@@ -13,7 +13,7 @@ use crate::life::Facts;
 /// The centre waits longer and longer for a mail server that was away.
 const PATIENCE: Duration = Duration::from_secs(100);
 /// What was refused for ever does not come.
-const REFUSED_PATIENCE: Duration = Duration::from_secs(3);
+const REFUSED_PATIENCE: Duration = Duration::from_secs(5);
 /// So long nothing more may come.
 const QUIET: Duration = Duration::from_millis(400);
 
@@ -31,7 +31,8 @@ pub fn look(facts: &Facts<'_>) -> Result<(Vec<String>, usize)> {
     let people = facts.world.block_on(people(facts))?;
     let expected = expected(facts, &people);
     let mut came = came(facts);
-    let patience = match facts.mails_may_be_refused {
+    // Of a planted defect it is enough to see that something is wrong.
+    let patience = match facts.mails_may_be_refused || facts.round.planted.is_some() {
         true => REFUSED_PATIENCE,
         false => PATIENCE,
     };
