@@ -516,6 +516,12 @@ impl Engine {
     }
 }
 
+/// The directory of logs. Whatever the application prints is there, a secret of its own perhaps: it is for nobody else to read.
+pub(crate) fn make_logs(installation: &Installation) -> std::io::Result<()> {
+    let logs = installation.logs();
+    durable::create_dir_all(&logs).and_then(|()| durable::set_mode(&logs, 0o700))
+}
+
 fn lock(installation: &Installation) -> Result<durable::Lock, Problem> {
     let path = installation.state_dir.join("engine.lock");
     let system = |error: std::io::Error| {
@@ -524,7 +530,7 @@ fn lock(installation: &Installation) -> Result<durable::Lock, Problem> {
             .detail(error)
     };
     durable::create_dir_all(&installation.state_dir).map_err(system)?;
-    durable::create_dir_all(&installation.logs()).map_err(system)?;
+    make_logs(installation).map_err(system)?;
     durable::create_dir_all(&installation.versions()).map_err(system)?;
     // Copies lie here outside the directories that may keep others from the originals.
     let protected = installation.protected_root();

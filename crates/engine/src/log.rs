@@ -7,9 +7,14 @@ use std::path::Path;
 /// How far back from the end lines are looked for.
 const WINDOW: u64 = 64 << 10;
 
-/// The last lines of a file, at most `lines`; none when it cannot be read.
+/// The last lines of a file, at most `lines`; none when it cannot be read. Only whole ones: in the rest of a line a secret could
+/// stand whose beginning is missing, so that it is not known for one.
 pub fn tail(path: &Path, lines: usize) -> Vec<String> {
-    let bytes = read_end(path).unwrap_or_default();
+    let mut bytes = read_end(path).unwrap_or_default();
+    if bytes.len() as u64 == WINDOW {
+        let first = bytes.iter().position(|byte| *byte == b'\n');
+        bytes.drain(..first.map_or(bytes.len(), |first| first + 1));
+    }
     let text = String::from_utf8_lossy(&bytes);
     let all: Vec<&str> = text.lines().collect();
     all[all.len().saturating_sub(lines)..]
@@ -38,4 +43,21 @@ fn read_end(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(WINDOW).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_of_a_line_is_no_line() -> std::io::Result<()> {
+        let dir = tempfile::tempdir()?;
+        let path = dir.path().join("log");
+        let line = format!("{}secret", "x".repeat(WINDOW as usize - 20));
+        std::fs::write(&path, format!("{line}\nwhole\n{}\n", "y".repeat(30)))?;
+        assert_eq!(tail(&path, 100), ["whole".to_owned(), "y".repeat(30)]);
+        std::fs::write(&path, "one\ntwo\n")?;
+        assert_eq!(tail(&path, 100), ["one", "two"]);
+        Ok(())
+    }
 }

@@ -107,4 +107,20 @@ mod tests {
             problem::SOURCE_VERSION
         );
     }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_is_installed_past_an_obstacle_that_nobody_can_insist_on(
+            codes in proptest::collection::vec(proptest::sample::select(problem::ALL.to_vec()), 0..5),
+            insist: bool,
+        ) {
+            let obstacles: Vec<Problem> = codes.into_iter().map(Problem::new).collect();
+            let stands = obstacles.iter().any(|it| !(insist && is_insistable(it)));
+            let route = route(offer(obstacles), insist);
+            proptest::prop_assert_eq!(route.is_err(), stands);
+            if let Ok(route) = route {
+                proptest::prop_assert!(route.is_sorted(), "forwards only");
+            }
+        }
+    }
 }

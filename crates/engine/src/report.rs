@@ -13,6 +13,8 @@ use crate::log;
 const LINES: usize = 100;
 /// What stands in a secret's place.
 const REDACTED: &str = "[redacted]";
+/// What is shorter would be found everywhere.
+const SHORTEST_SECRET: usize = 4;
 /// A name that holds one of these has a secret for its value.
 const SECRET_NAMES: [&str; 8] = [
     "password",
@@ -152,14 +154,20 @@ impl Secrets {
     /// Those of the database, and values of the service's environment; every one, since no name tells for certain that it is
     /// harmless.
     fn of(installation: &Installation, database: Vec<String>) -> Secrets {
-        let long_enough = |value: &String| value.len() >= 4;
-        let mut values: Vec<String> = installation
+        let known = installation
             .service
             .env
             .values()
+            .chain(installation.rehearsal.env.values())
             .cloned()
-            .chain(database)
-            .filter(long_enough)
+            .chain(database);
+        Secrets::known(known)
+    }
+
+    fn known(values: impl Iterator<Item = String>) -> Secrets {
+        let mut values: Vec<String> = values
+            .flat_map(|value| forms(&value))
+            .filter(|value| value.len() >= SHORTEST_SECRET)
             .collect();
         // The longest first, or a part of it would be left over.
         values.sort_by_key(|value| std::cmp::Reverse(value.len()));
@@ -177,6 +185,18 @@ impl Secrets {
             .collect::<Vec<_>>()
             .join("\n")
     }
+}
+
+/// A secret as programs print it: as it is, line by line, and as it stands in addresses and forms.
+fn forms(value: &str) -> Vec<String> {
+    let mut forms = vec![value.to_owned()];
+    forms.extend(value.lines().map(|line| line.trim().to_owned()));
+    let spaces: String = url::form_urlencoded::byte_serialize(value.as_bytes()).collect();
+    forms.push(spaces.replace('+', "%20"));
+    forms.push(spaces);
+    // As JSON and Rust have it.
+    forms.push(format!("{value:?}").trim_matches('"').to_owned());
+    forms
 }
 
 /// Takes out what looks secret in one line: the value after a name that says so, and passwords in addresses.
@@ -233,6 +253,29 @@ mod tests {
             assert!(!redacted.contains(secret), "{secret} in {redacted}");
         }
         assert!(redacted.contains("postgres://crm:[redacted]@db/crm now"));
+    }
+
+    #[test]
+    fn a_secret_is_taken_out_in_whatever_form_it_is_printed() {
+        let value = "tajné \"heslo\" & x\nsecond-line";
+        let secrets = Secrets::known([value.to_owned()].into_iter());
+        let text = format!(
+            "{value}\nto https://api/?key={}\nsecond-line alone\n{value:?}",
+            url::form_urlencoded::byte_serialize(value.as_bytes()).collect::<String>()
+        );
+        let redacted = secrets.redact(&text);
+        for part in ["tajn", "heslo", "second", "%22"] {
+            assert!(!redacted.contains(part), "{part} in {redacted}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_secret_is_found_in_any_text(before in "\\PC{0,60}", secret in "[!-~]{8,40}", after in "\\PC{0,60}") {
+            let secrets = Secrets::known([secret.clone()].into_iter());
+            let redacted = secrets.redact(&format!("{before}{secret}{after}"));
+            proptest::prop_assert!(!redacted.contains(&secret), "{secret} in {redacted}");
+        }
     }
 
     #[test]

@@ -42,13 +42,10 @@ pub fn install(
                 .detail(error)
         }
     };
-    for directory in [
-        &installation.state_dir,
-        &installation.logs(),
-        &installation.versions(),
-    ] {
+    for directory in [&installation.state_dir, &installation.versions()] {
         durable::create_dir_all(directory).map_err(system(directory))?;
     }
+    crate::engine::make_logs(installation).map_err(system(&installation.logs()))?;
     let releases = Releases::open(installation)?;
     releases.refresh();
     let release = choose(&releases, installation, version)?;

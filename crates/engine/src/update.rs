@@ -8,6 +8,7 @@ use crate::hub::Hub;
 use crate::journal::JournalError;
 use crate::problem;
 use crate::recovery::POINT_OF_NO_RETURN;
+use crate::report;
 use crate::reserve;
 use crate::state::{Direction, Update};
 use crate::step::{Context, Step, chain};
@@ -65,7 +66,7 @@ pub fn forwards(hub: &Hub, cx: &mut Context, deadline: Duration) -> End {
                 // is undone: otherwise it would start the new version over data that has been returned.
                 let failed = EventKind::StepFailed {
                     step: step.name().to_owned(),
-                    problem,
+                    problem: told(cx, problem),
                 };
                 return match must(cx, || hub.append(cx.update, failed.clone())) {
                     true => back(hub, cx, None),
@@ -94,6 +95,13 @@ pub fn forwards(hub: &Hub, cx: &mut Context, deadline: Duration) -> End {
     }
 }
 
+/// A problem as it is kept for ever, shown on pages and mailed: what programs printed may have secrets in it.
+fn told(cx: &Context, mut problem: Problem) -> Problem {
+    let redact = |text: String| report::redact(cx.installation, cx.database.secrets(), &text);
+    problem.detail = problem.detail.take().map(redact);
+    problem
+}
+
 /// Undoes every step that was begun, newest first, trying each until it is undone. Traffic is held until the version before
 /// serves again.
 ///
@@ -108,6 +116,7 @@ pub fn back(hub: &Hub, cx: &Context, failure: Option<(&dyn Step, Problem)>) -> E
     };
     let problem = match failure {
         Some((step, problem)) => {
+            let problem = told(cx, problem);
             tracing::warn!(
                 update = cx.update,
                 step = step.name(),

@@ -11,6 +11,8 @@ use super::{Result, Store, millis};
 const MOST: i64 = 100_000;
 /// Reports kept of one installation.
 const REPORTS: i64 = 50;
+/// Reports kept of all together: some hundred megabytes, whoever invents them.
+const ALL_REPORTS: i64 = 200_000;
 /// How soon a Desktop that has nothing new to say is written down again.
 const AGAIN: Duration = Duration::from_secs(600);
 
@@ -70,7 +72,8 @@ impl Store {
         }
         for report in reports {
             sqlx::query(
-                "INSERT INTO desktop_reports VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+                "INSERT INTO desktop_reports SELECT ?1, ?2, ?3, ?4, ?5, ?6
+                 WHERE (SELECT count(*) FROM desktop_reports) < ?7 ON CONFLICT DO NOTHING",
             )
             .bind(&desktop.installation)
             .bind(millis(report.at))
@@ -78,6 +81,7 @@ impl Store {
             .bind(&report.version)
             .bind(&report.from)
             .bind(&report.reason)
+            .bind(ALL_REPORTS)
             .execute(&mut *write)
             .await?;
         }

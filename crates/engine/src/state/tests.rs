@@ -57,19 +57,19 @@ fn any_event() -> impl Strategy<Value = EventKind> {
     ]
 }
 
-/// What the engine does after a crash, step by step, until nothing is open.
-fn recover(history: &mut History, mut number: u64) {
+/// What the engine does after a crash, step by step, until nothing is open; what it wrote for that.
+fn recover(history: &mut History, mut number: u64) -> Vec<Event> {
+    let mut written = Vec::new();
     let mut append = |history: &mut History, kind: EventKind| {
         number += 1;
-        let id = history.open().map_or(1, |update| update.id);
-        history
-            .apply(&Event {
-                number,
-                at: Timestamp::UNIX_EPOCH,
-                update: id,
-                kind,
-            })
-            .unwrap();
+        let event = Event {
+            number,
+            at: Timestamp::UNIX_EPOCH,
+            update: history.open().map_or(1, |update| update.id),
+            kind,
+        };
+        history.apply(&event).unwrap();
+        written.push(event);
     };
     match decide(history.open()) {
         Recovery::NothingToDo => {}
@@ -142,6 +142,7 @@ fn recover(history: &mut History, mut number: u64) {
             );
         }
     }
+    written
 }
 
 proptest! {
@@ -167,6 +168,68 @@ proptest! {
                 other => prop_assert!(false, "{:?}", other),
             }
         }
+    }
+}
+
+/// The history that these make, without those that are refused.
+fn history_of(kinds: Vec<EventKind>) -> (History, u64) {
+    let mut history = History::default();
+    let mut number = 0;
+    for kind in kinds {
+        let update = match &kind {
+            EventKind::UpdateStarted { .. } => history.next_id(),
+            _ => history.updates().last().map_or(1, |update| update.id),
+        };
+        let event = Event {
+            number: number + 1,
+            at: Timestamp::UNIX_EPOCH,
+            update,
+            kind,
+        };
+        number += u64::from(history.apply(&event).is_ok());
+    }
+    (history, number)
+}
+
+proptest! {
+    #[test]
+    fn a_recovery_broken_off_anywhere_and_again_ends_where_the_first_was_going(
+        kinds in prop::collection::vec(any_event(), 0..40),
+        cuts in prop::collection::vec(0_usize..12, 0..4),
+    ) {
+        let (mut history, mut number) = history_of(kinds);
+        let first = decide(history.open());
+        let open = history.open().map(|update| update.id);
+        for cut in cuts {
+            let all = recover(&mut history.clone(), number);
+            for event in all.into_iter().take(cut) {
+                prop_assert!(history.apply(&event).is_ok(), "the next engine reads what this one wrote");
+                number += 1;
+            }
+        }
+        recover(&mut history, number);
+        let ended = history.updates().iter().find(|update| Some(update.id) == open);
+        match (first, ended.map(|update| update.direction)) {
+            (Recovery::NothingToDo, None) => {}
+            (Recovery::RollForward, Some(Direction::Completed)) => {}
+            (Recovery::RollBack { .. } | Recovery::ContinueBack, Some(Direction::RolledBack)) => {}
+            other => prop_assert!(false, "{:?}", other),
+        }
+    }
+
+    #[test]
+    fn what_is_cut_off_the_end_of_a_journal_leaves_a_history_that_can_be_ended(
+        kinds in prop::collection::vec(any_event(), 0..40),
+        cut in 0_usize..40,
+    ) {
+        let mut history = History::default();
+        let (whole, _) = history_of(kinds.clone());
+        let (mut shorter, number) = history_of(kinds.into_iter().take(cut).collect());
+        prop_assert!(shorter.updates().len() <= whole.updates().len());
+        recover(&mut shorter, number);
+        prop_assert!(shorter.open().is_none());
+        // And from nothing at all, as when the journal is gone.
+        prop_assert!(recover(&mut history, 0).is_empty());
     }
 }
 

@@ -18,8 +18,9 @@ use crate::prove;
 pub enum Args {
     /// Make signing keys and an empty repository.
     ///
-    /// Keep the keys of root and targets away from the network. Give every installation the file that is printed at the end:
-    /// its trust begins there.
+    /// Three keys each for root and targets are made, two of which must sign: whoever steals one has nothing, and one that is lost
+    /// can be replaced. Keep them away from the network, each in another place. Give every installation the file that is
+    /// printed at the end: its trust begins there.
     #[command(after_help = INIT_EXAMPLES)]
     Init {
         /// The repository's directory: static files for any web server, share or stick.
@@ -32,10 +33,10 @@ pub enum Args {
         #[arg(long, value_name = "DIR")]
         offline_keys: Option<PathBuf>,
         /// How many root keys must sign, of how many.
-        #[arg(long, default_value = "1/1", value_parser = quorum, value_name = "M/N")]
+        #[arg(long, default_value = "2/3", value_parser = quorum, value_name = "M/N")]
         root: (usize, usize),
         /// How many targets keys must sign, of how many.
-        #[arg(long, default_value = "1/1", value_parser = quorum, value_name = "M/N")]
+        #[arg(long, default_value = "2/3", value_parser = quorum, value_name = "M/N")]
         targets: (usize, usize),
     },
     /// Show, make and replace signing keys.
@@ -171,7 +172,8 @@ pub struct Place {
 
 const INIT_EXAMPLES: &str = "Examples:
   obnova release init --repository repo --keys keys
-  obnova release init --repository repo --keys keys --offline-keys /media/stick/keys --root 2/3 --targets 1/2";
+  obnova release init --repository repo --keys keys --offline-keys /media/stick/keys
+  obnova release init --repository repo --keys keys --offline-keys /media/stick/keys --root 3/5 --targets 2/3";
 
 const PROVE_EXAMPLES: &str = "Examples:
   obnova release prove build/1.1.0 --repository repo --installation sqlite.toml --from 1.0.0 --sample ./fill
@@ -207,7 +209,7 @@ pub fn run(args: Args, json: bool) -> anyhow::Result<()> {
                 targets,
             };
             let made = publish::init(&Vendor::new(repository, vec![]), &options)?;
-            print(json, &made, || init_text(&made))
+            print(json, &made, || init_text(&made, &options))
         }
         Args::Keys(keys) => run_keys(keys, json),
         Args::Build {
@@ -354,21 +356,51 @@ fn print(json: bool, value: &impl Serialize, text: impl FnOnce() -> String) -> a
     }
 }
 
-fn init_text(made: &publish::Initialised) -> String {
+fn init_text(made: &publish::Initialised, options: &InitOptions) -> String {
     let keys: Vec<(&String, &PathBuf)> = made
         .keys
         .iter()
         .flat_map(|(role, files)| files.iter().map(move |file| (role, file)))
         .collect();
     format!(
-        "Made the repository {} and its keys:\n{}\nGive every installation this file: {}",
+        "Made the repository {} and its keys:\n{}\nGive every installation this file: {}\n\n{}",
         made.repository.display(),
         lines(&keys, |(role, file)| format!(
             "  {role:<10} {}",
             file.display()
         )),
         made.root.display(),
+        key_advice(options),
     )
+}
+
+/// What to do with the keys now: whoever has enough of them is the vendor for every customer.
+fn key_advice(options: &InitOptions) -> String {
+    let mut advice = Vec::new();
+    for (role, does, (threshold, keys)) in [
+        ("targets", "release any program to all customers", options.targets),
+        ("root", "decide for good which keys are valid", options.root),
+    ] {
+        advice.push(match threshold {
+            1 => format!(
+                "Whoever gets ONE {role} key can {does}. Two of three are safer: --{role} 2/3."
+            ),
+            _ => format!(
+                "Whoever gets {threshold} of the {keys} {role} keys can {does}: move each to another place, such as a stick of its own."
+            ),
+        });
+    }
+    if options.offline_keys == options.online_keys {
+        advice.push(format!(
+            "All of them are in {} now, beside the keys that a machine on the network needs: as they lie there, they are worth no more than one.",
+            options.online_keys.display()
+        ));
+    }
+    advice.push(
+        "To publish, name each place: --keys A --keys B. A key that is lost or stolen is replaced with: obnova release keys rotate."
+            .to_owned(),
+    );
+    advice.join("\n")
 }
 
 fn proof_text(proof: &Proof, file: &Path) -> String {
