@@ -31,8 +31,7 @@ impl Engine {
         let mut is_idle = false;
         let mut not_before = Instant::now();
         let mut pause = PAUSE;
-        while !self.is_over.load(Ordering::Relaxed) {
-            sleep(LOOK);
+        while !self.rests() {
             let found = match Instant::now() >= not_before {
                 true => clean::trash(&self.installation.protected_root()),
                 false => Vec::new(),
@@ -53,7 +52,16 @@ impl Engine {
         }
     }
 
-    /// Waits a little for what is being removed, and lets the thread end.
+    /// A pause; whether the engine has ended meanwhile.
+    fn rests(&self) -> bool {
+        let until = Instant::now() + LOOK;
+        while Instant::now() < until && !self.is_over.load(Ordering::Relaxed) {
+            sleep(GIVE_WAY);
+        }
+        self.is_over.load(Ordering::Relaxed)
+    }
+
+    /// Waits a little for what is being removed, and lets the thread end: it lets go of the engine within a moment.
     pub(crate) fn leave_trash(&self) {
         let until = Instant::now() + END_PATIENCE;
         let root = self.installation.protected_root();
