@@ -1,14 +1,20 @@
 //! A version's own word that it works. Without it the launcher goes back to the version before.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use obnova_release::matches;
+use semver::{Version, VersionReq};
 use serde::Serialize;
 
-use crate::check::Found;
 use crate::desktop::Desktop;
-use crate::error::{Code, Error};
+use crate::error::Error;
 use crate::launcher;
-use crate::pointer::{Pointer, Reason};
+use crate::pointer::{Installed, Pointer, Reason};
 use crate::server::Refusal;
+
+/// How long the handshake may take, at most.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a program found when it looked at itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +57,10 @@ impl Desktop {
                 let server = refusal.server.to_string();
                 (Some(Reason::Refused { server }), Confirmed::No)
             }
-            Health::Good => self.greet(),
+            Health::Good => match &pointer.current {
+                Some(current) => self.greet(current),
+                None => return Ok(Confirmed::NothingToDo),
+            },
         };
         let mut state = self.state()?;
         if !is_on_trial_here(&state.pointer) {
@@ -67,28 +76,33 @@ impl Desktop {
         Ok(confirmed)
     }
 
-    /// The handshake: whether the server is there, and accepts this version.
-    fn greet(&self) -> (Option<Reason>, Confirmed) {
-        match self.check() {
-            Ok(found) if fits(&found) => (None, Confirmed::Yes),
-            Ok(found) => {
-                let server = found.server.to_string();
+    /// The handshake: whether the server is there, and accepts this version by what is known of the vendor's releases. Short,
+    /// whatever the server does: a server that only drips must not look like a version that does not confirm.
+    fn greet(&self, current: &Installed) -> (Option<Reason>, Confirmed) {
+        let patience = PATIENCE.min(Duration::from_secs(current.confirm_seconds) / 2);
+        let asked = self.ask(patience);
+        match asked {
+            Ok((server, Some(range))) if !matches(&range, &current.version) => {
+                let server = server.to_string();
                 (Some(Reason::Refused { server }), Confirmed::No)
             }
+            Ok((_, Some(_))) => (None, Confirmed::Yes),
+            Ok((_, None)) => (None, Confirmed::WithoutServer),
             Err(error) => {
-                if error.code != Code::ServerUnreachable {
-                    tracing::warn!(%error, "the server could not be asked about this version");
-                }
+                tracing::debug!(%error, "the server could not be asked about this version");
                 (None, Confirmed::WithoutServer)
             }
         }
     }
-}
 
-fn fits(found: &Found) -> bool {
-    match (&found.current, &found.range) {
-        (Some(current), Some(range)) => matches(range, current),
-        _ => true,
+    /// The server's version, and what works with it as far as that is known here.
+    fn ask(&self, patience: Duration) -> Result<(Version, Option<VersionReq>), Error> {
+        let network = self.network()?;
+        let network = network.get()?;
+        let server = network.server.hello_within(patience)?.server;
+        let known = network.client.known(Timestamp::now())?;
+        let range = known.and_then(|catalog| catalog.desktop_range(&server).cloned());
+        Ok((server, range))
     }
 }
 

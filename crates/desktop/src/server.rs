@@ -95,12 +95,19 @@ impl Server {
 
     /// What it says of itself.
     pub(crate) fn hello(&self) -> Result<Hello, Error> {
+        self.hello_within(PATIENCE)
+    }
+
+    /// What it says of itself, if it does so soon.
+    pub(crate) fn hello_within(&self, patience: Duration) -> Result<Hello, Error> {
         let address = self.address("desktop/v1/hello");
-        let bytes = self.runtime.block_on(self.get(&address))?;
+        let asked = async { tokio::time::timeout(patience, self.get(&address)).await };
+        let answered = self.runtime.block_on(asked);
+        let bytes =
+            answered.unwrap_or_else(|_| Err(self.unreachable("no answer in time".into())))?;
         serde_json::from_slice(&bytes).map_err(|error| {
-            Error::new(Code::WrongServer)
-                .arg("address", &self.base)
-                .detail(error)
+            let wrong = Error::new(Code::WrongServer).arg("address", &self.base);
+            wrong.detail(error)
         })
     }
 

@@ -6,7 +6,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
@@ -30,6 +30,9 @@ const PEER_PATIENCE: Duration = Duration::from_secs(30);
 /// How long whoever is refused waits for the answer: nobody fills the log by asking again and again.
 const REFUSAL_DELAY: Duration = Duration::from_millis(200);
 
+/// How long the thread that copies for Desktops is waited for at the end.
+const LETTING_GO: Duration = Duration::from_secs(1);
+
 /// Runs an engine on its socket until it is told to end.
 ///
 /// # Errors
@@ -46,12 +49,17 @@ pub fn run(engine: &Arc<Engine>) -> Result<(), Problem> {
     let rehearser = Arc::clone(engine);
     thread::spawn(move || rehearser.rehearse());
     let keeper = Arc::clone(engine);
-    thread::spawn(move || keeper.keep_desktops());
+    let keeping = thread::spawn(move || keeper.keep_desktops());
     let sweeper = Arc::clone(engine);
     thread::spawn(move || sweeper.empty_trash());
     engine.work();
     engine.rehearsals.close();
     engine.leave_trash();
+    // It lets go of the engine, and so of its lock, soon after it was told to end; a file that it is copying ends with the process.
+    let until = Instant::now() + LETTING_GO;
+    while !keeping.is_finished() && Instant::now() < until {
+        thread::sleep(Duration::from_millis(5));
+    }
     // Followers have been let go; give their last lines a moment to leave.
     thread::sleep(Duration::from_millis(50));
     if let Err(error) = durable::remove_file(&path) {

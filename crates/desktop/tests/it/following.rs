@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use obnova_desktop::{Code, Direction, News, Refusal};
+use obnova_desktop::{Code, Direction, Followed, News, Refusal};
 
 use crate::world::{CONFIRMS, World, noise, update};
 
@@ -279,4 +279,55 @@ fn the_asynchronous_face_does_the_same() {
     assert_eq!(applied.unwrap().version.to_string(), "1.1.0");
     assert_eq!(world.launch(), "1.1.0");
     assert!(update(&world.desktop()).unwrap().is_none());
+}
+
+#[test]
+fn what_happens_by_itself_is_what_the_policy_says() {
+    let world = World::with_three();
+    world.server.is("1.1.0");
+    let follow = |policy: &str| {
+        fs::write(world.root.join("policy.toml"), policy).unwrap();
+        let followed = world.desktop().follow(&mut |_, _| ()).unwrap();
+        match followed {
+            Followed::Right => "right",
+            Followed::Offered(_) => "offered",
+            Followed::Applied(_) => "applied",
+        }
+    };
+    assert_eq!(follow("mode = \"off\""), "offered");
+    assert_eq!(follow("mode = \"ask\""), "offered");
+    assert_eq!(follow("mode = \"automatic\""), "applied");
+    assert_eq!(follow("mode = \"automatic\""), "right");
+    assert_eq!(world.launch(), "1.1.0");
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_used() {
+    let mut world = World::with_three();
+    world.root = world.path("behind-a-proxy");
+    let trust = world.path("repository/metadata/1.root.json");
+    let trust = trust.to_str().unwrap();
+    let init = [
+        "init",
+        "--product",
+        "crm",
+        "--server",
+        "http://obnova.invalid/",
+        "--trust",
+        trust,
+    ];
+    assert!(world.cli(&init).status.success());
+    assert_eq!(
+        world.cli(&["check"]).status.code(),
+        Some(4),
+        "there is no such server"
+    );
+    let proxy = format!("http://{}", world.server.address);
+    let update = world
+        .cli_command(&["update"])
+        .env("http_proxy", proxy)
+        .output()
+        .unwrap();
+    assert!(update.status.success(), "{update:?}");
+    assert_eq!(world.launch(), "1.0.0");
 }

@@ -20,6 +20,8 @@ pub struct Facts {
     pub cuts: Vec<usize>,
     /// What is sent instead of files that end so.
     pub instead: HashMap<String, Vec<u8>>,
+    /// Answers to nothing, but keeps the connection.
+    pub silent: bool,
     /// Path and range of every request.
     pub requests: Vec<(String, Option<String>)>,
     /// Bodies of reports.
@@ -82,7 +84,16 @@ impl Server {
                 _ => {}
             }
         }
+        // As a proxy it is asked for whole addresses.
+        let path = match path.strip_prefix("http://") {
+            Some(rest) => format!("/{}", rest.split_once('/')?.1),
+            None => path,
+        };
         self.facts().requests.push((path.clone(), range.clone()));
+        if self.facts().silent {
+            std::thread::sleep(std::time::Duration::from_secs(60));
+            return None;
+        }
         if method == "POST" {
             let mut body = vec![0; length];
             std::io::Read::read_exact(&mut reader, &mut body).ok()?;

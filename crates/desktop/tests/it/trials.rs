@@ -4,7 +4,7 @@ use std::fs;
 
 use obnova_desktop::{Code, News, Reason};
 
-use crate::world::{CONFIRMS, World};
+use crate::world::{CONFIRMS, HANGS, World};
 
 /// 1.0.0 runs; 1.1.0 does what it is told, and the server wants it.
 fn after(does: &str) -> World {
@@ -50,7 +50,7 @@ fn a_version_that_crashes_is_left_at_once_told_and_not_tried_again() {
 
 #[test]
 fn a_version_that_hangs_is_ended_and_left() {
-    let world = after("exec sleep 600");
+    let world = after(HANGS);
     assert_eq!(world.launch(), "1.0.0");
     assert_eq!(reason(&world), Reason::Silent { seconds: 2 });
 }
@@ -136,4 +136,19 @@ fn two_updates_without_a_start_between_go_back_to_the_last_that_worked() {
         world.update().unwrap();
     }
     assert_eq!(world.launch(), "1.0.0");
+}
+
+#[test]
+fn a_server_that_only_drips_is_no_reason_to_go_back() {
+    let world = after(CONFIRMS);
+    world.server.facts().silent = true;
+    assert_eq!(world.launch(), "1.1.0");
+    let status = world.desktop().status().unwrap();
+    assert_eq!(
+        (
+            status.current.unwrap().to_string().as_str(),
+            status.trial_starts
+        ),
+        ("1.1.0", None)
+    );
 }

@@ -33,6 +33,9 @@ pub struct World {
 /// What a published Desktop does when it is started.
 pub const CONFIRMS: &str = "exec \"$OBNOVA_TEST_CLI\" confirm >/dev/null";
 
+/// One that does nothing.
+pub const HANGS: &str = "exec sleep 600";
+
 impl World {
     /// With a vendor who has published nothing, and a computer with nothing installed.
     pub fn new() -> Self {
@@ -114,12 +117,14 @@ impl World {
             true => String::new(),
             false => format!("range = \"={version}\"\n"),
         };
+        // Long, as machines that test are busy; short for what is to hang.
+        let seconds = if does == HANGS { 2 } else { 30 };
         let text = format!(
             "product = \"crm\"\nname = \"CRM\"\nversion = \"{version}\"\ndate = \"2026-11-24\"\n\
              [server]\nstart = [\"${{tree}}/bin/server\"]\n[[server.health]]\npath = \"/\"\n\
              [notes]\ncs = \"Novinky {version}\"\nen = \"News of {version}\"\n\
              [desktop]\n{range}{more}\n[desktop.platforms.{}]\nstart = [\"${{tree}}/bin/crm\"]\n\
-             check = [\"${{tree}}/bin/crm\", \"self-check\"]\nconfirm_seconds = 2\n",
+             check = [\"${{tree}}/bin/crm\", \"self-check\"]\nconfirm_seconds = {seconds}\n",
             obnova_desktop::platform()
         );
         let description = work.join("release.toml");
@@ -163,10 +168,14 @@ impl World {
     }
 
     pub fn cli(&self, arguments: &[&str]) -> Output {
+        self.cli_command(arguments).output().unwrap()
+    }
+
+    pub fn cli_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(CLI);
         command.arg("--root").arg(&self.root).args(arguments);
         self.environment(&mut command);
-        command.output().unwrap()
+        command
     }
 
     pub fn environment(&self, command: &mut Command) {

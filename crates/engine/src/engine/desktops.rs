@@ -13,6 +13,8 @@ use crate::files;
 
 /// How often the thread looks whether something has changed.
 const LOOK: Duration = Duration::from_millis(500);
+/// How soon it notices that the engine ends.
+const NOTICE: Duration = Duration::from_millis(100);
 /// How old what is known of the vendor's repository may become: signatures on the copy have an end.
 const AGE: Duration = Duration::from_secs(6 * 3600);
 /// The pause after a failure.
@@ -26,8 +28,7 @@ impl Engine {
         let to = self.installation.desktops();
         let mut copied: Option<(Timestamp, Vec<Version>)> = None;
         let mut not_before = Instant::now();
-        while !self.cancelled.load(Ordering::Relaxed) {
-            std::thread::sleep(LOOK);
+        while self.goes_on_after(LOOK) {
             // An update has the disk and the line for itself.
             if Instant::now() < not_before
                 || self.hub.with_history(|history| history.open().is_some())
@@ -82,6 +83,18 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Waits; false when the engine ends meanwhile.
+    fn goes_on_after(&self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        while Instant::now() < until {
+            if self.cancelled.load(Ordering::Relaxed) {
+                return false;
+            }
+            std::thread::sleep(NOTICE);
+        }
+        true
     }
 
     /// The versions of the server that Desktops may have to follow soon: the installed one first, and the one before it.
