@@ -185,7 +185,7 @@ fn places() -> Result<String> {
 /// An engine that other users can try to open.
 fn running() -> Result<World> {
     let mut world = World::new(&format!(
-        "[database]\ndriver = \"sqlite\"\npath = \"app.db\"\n\
+        "[database]\ndriver = \"sqlite\"\npath = \"data/app.db\"\n\
          [access]\ncenter = \"{CENTRE}\"\nfront = \"{FRONT}\"\nadministrators = [\"{ADMINISTRATOR}\"]\n"
     ))?;
     world.run(&["setup"], 0)?;

@@ -67,6 +67,13 @@ impl World {
         std::fs::read_to_string(self.path("roles.log")).unwrap_or_default()
     }
 
+    /// What the migration of an update has said.
+    pub fn migration_log(&self, update: u64) -> Result<String> {
+        let path = self.state().join(format!("log/migrate-{update}.log"));
+        let bytes = std::fs::read(&path).with_context(|| path.display().to_string())?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
     fn vendor(&self) -> Vendor {
         Vendor::new(self.path("repository"), vec![self.path("keys")])
     }
@@ -76,7 +83,8 @@ impl World {
         let work = self.path(&format!("work-{version}"));
         std::fs::create_dir_all(work.join("tree/bin"))?;
         std::fs::copy(test_app()?, work.join("tree/bin/test-app"))?;
-        let place = r#""--database", "${database}", "--data", "${data}""#;
+        // Its own database is a file, whatever is configured.
+        let place = r#""--database", "${data}/app.db", "--data", "${data}""#;
         let before = match shell {
             "" => String::new(),
             text => format!("\"/bin/sh\", \"-c\", {}, \"sh\", ", serde_json::json!(text)),
@@ -139,6 +147,20 @@ impl World {
         let id = child.id();
         self.running.push(child);
         Ok(id)
+    }
+
+    /// Waits for something that is asked for over the network.
+    pub async fn wait_async(&self, what: &str, is_so: impl AsyncFn() -> bool) -> Result<()> {
+        let until = Instant::now() + PATIENCE;
+        while !is_so().await {
+            ensure!(
+                Instant::now() < until,
+                "{what} does not come\n{}",
+                self.log()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        Ok(())
     }
 
     /// Waits for something.
