@@ -378,7 +378,11 @@ fn init_text(made: &publish::Initialised, options: &InitOptions) -> String {
 fn key_advice(options: &InitOptions) -> String {
     let mut advice = Vec::new();
     for (role, does, (threshold, keys)) in [
-        ("targets", "release any program to all customers", options.targets),
+        (
+            "targets",
+            "release any program to all customers",
+            options.targets,
+        ),
         ("root", "decide for good which keys are valid", options.root),
     ] {
         advice.push(match threshold {
