@@ -189,7 +189,7 @@ impl Centre {
         &self.0.greeting
     }
 
-    /// Turns to send a file to a Desktop.
+    /// Turns of Desktops.
     pub fn turns(&self) -> &desktops::Turns {
         &self.0.turns
     }

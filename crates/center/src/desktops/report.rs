@@ -1,6 +1,8 @@
 //! `POST /desktop/v1/report`: a Desktop says which version it is and what went wrong. Its installation has a random number, and
 //! nothing else about the computer or its user is taken.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
@@ -15,8 +17,12 @@ use crate::store::desktops::{Desktop, Report};
 
 /// Reports taken from one installation at once.
 const MOST: usize = 50;
+/// How long somebody waits for a turn; what was not taken is sent again.
+const TURN: Duration = Duration::from_secs(10);
 /// The longest reason, bytes.
 const MAX_REASON: usize = 2 << 10;
+/// The longest version, bytes.
+const MAX_VERSION: usize = 128;
 
 /// What a Desktop sends.
 #[derive(Debug, Deserialize)]
@@ -50,6 +56,11 @@ pub async fn take(
     let Some((desktop, reports)) = checked(told) else {
         return StatusCode::BAD_REQUEST;
     };
+    // A flood of them must not keep an administrator's click waiting for the database.
+    let turn = tokio::time::timeout(TURN, centre.turns().reports.acquire()).await;
+    let Ok(Ok(_turn)) = turn else {
+        return StatusCode::SERVICE_UNAVAILABLE;
+    };
     match centre.store().keep_desktop(&desktop, &reports).await {
         Ok(()) => StatusCode::NO_CONTENT,
         Err(error) => {
@@ -73,7 +84,15 @@ fn checked(told: Told) -> Option<(Desktop, Vec<Report>)> {
             .platform
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
-    if !is_number || !is_platform || told.reports.len() > MOST {
+    let fits = |version: Option<&Version>| {
+        version.is_none_or(|version| version.to_string().len() <= MAX_VERSION)
+    };
+    let reports = told.reports.iter();
+    let versions_fit = fits(told.version.as_ref())
+        && reports
+            .flat_map(|report| [Some(&report.version), report.from.as_ref()])
+            .all(fits);
+    if !is_number || !is_platform || !versions_fit || told.reports.len() > MOST {
         return None;
     }
     let reports = told.reports.into_iter().map(|report| {

@@ -1,7 +1,7 @@
 //! `GET /desktop/v1/repository/…`: files of the copy that the engine has made, wholly or in part. Most are named by their own
 //! digest and never change, so that proxies and Desktops may keep them.
 
-use std::io::SeekFrom;
+use std::io::{ErrorKind, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
@@ -26,13 +26,22 @@ const AT_ONCE: usize = 512;
 /// How long somebody waits for a turn. Longer, and a Desktop takes it for a server that does not answer.
 const TURN: Duration = Duration::from_secs(20);
 
-/// Turns to send a file.
-#[derive(Debug, Clone)]
-pub struct Turns(Arc<Semaphore>);
+/// Reports that are written down at the same time.
+const REPORTS: usize = 4;
+
+/// Turns of Desktops, so that however many come, there is room for others.
+#[derive(Debug)]
+pub struct Turns {
+    files: Arc<Semaphore>,
+    pub(super) reports: Semaphore,
+}
 
 impl Default for Turns {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(AT_ONCE)))
+        Self {
+            files: Arc::new(Semaphore::new(AT_ONCE)),
+            reports: Semaphore::new(REPORTS),
+        }
     }
 }
 
@@ -45,14 +54,20 @@ pub async fn serve(
     let Some(place) = place(&centre.options().state_dir, &path) else {
         return StatusCode::NOT_FOUND.into_response();
     };
-    let turn = tokio::time::timeout(TURN, centre.turns().0.clone().acquire_owned()).await;
+    let turn = tokio::time::timeout(TURN, centre.turns().files.clone().acquire_owned()).await;
     let Ok(Ok(turn)) = turn else {
         let later = [(header::RETRY_AFTER, "10")];
         return (StatusCode::SERVICE_UNAVAILABLE, later).into_response();
     };
     match send(&place, &path, &headers, turn).await {
         Ok(response) => response,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+        // Names below files and names that are too long are there as little as others.
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename
+            ) =>
+        {
             StatusCode::NOT_FOUND.into_response()
         }
         Err(error) => {
