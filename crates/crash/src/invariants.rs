@@ -16,10 +16,13 @@ mod journal;
 pub mod left_over;
 mod writes;
 
+/// Finds what must not be.
+type Look<'a> = &'a dyn Fn() -> Result<Vec<String>>;
+
 /// Looks while it runs. `mails` becomes the number of mails that were expected and came.
 pub fn running(facts: &Facts<'_>, mails: &mut usize) -> Vec<String> {
     let mut violations = Vec::new();
-    let looks: [(&str, &dyn Fn() -> Result<Vec<String>>); 6] = [
+    let looks: [(&str, Look<'_>); 6] = [
         ("exactly old or new", &|| exactly::look(facts)),
         ("Desktop", &|| desktop::look(facts)),
         ("journal", &|| journal::look(facts)),

@@ -15,16 +15,19 @@ use crate::world::World;
 /// The line as it is before and after: so slow that the download is a good part of the update, where instants fall into it.
 const LINE: Trouble = Trouble::Trickle(3 << 20);
 
+/// What is wrong, which is partly a matter of chance.
+type Make = fn(&mut StdRng) -> Trouble;
+
 /// In one way.
 struct BadLine {
     name: &'static str,
-    make: fn(&mut StdRng) -> Trouble,
+    make: Make,
     line: Mutex<Option<Proxy>>,
 }
 
 /// One for each way.
 pub fn all() -> impl Iterator<Item = Box<dyn Fault>> {
-    const ALL: [(&str, fn(&mut StdRng) -> Trouble); 6] = [
+    const ALL: [(&str, Make); 6] = [
         ("network-dead", |_| Trouble::Dead),
         ("network-cut", |random| Trouble::Cut(some(random))),
         ("network-reset", |random| Trouble::Reset(some(random))),

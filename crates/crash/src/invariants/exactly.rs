@@ -63,7 +63,7 @@ fn without_migration_time(value: &str) -> String {
         let word = word.trim().trim_matches('\'');
         word.len() > 19 && word.ends_with('Z') && word.as_bytes()[4] == b'-' && word.contains('T')
     };
-    match words.iter().rposition(|word| is_time(word)) {
+    match words.iter().rposition(is_time) {
         Some(at) if is_row && at + 2 == words.len() => {
             words.truncate(at);
             words.join(",")
