@@ -55,7 +55,16 @@ pub(crate) fn slice() -> Result<()> {
             "--minutes",
             "2.5",
         ],
-        &["--planted", "all", "--rounds", "36", "--scenario", "good"],
+        &[
+            "--planted",
+            "all",
+            "--rounds",
+            "36",
+            "--scenario",
+            "good",
+            "--scenario",
+            "migration-fails",
+        ],
     ];
     // What is prepared for one is used by the next.
     let directory = run::target_directory()?.join("crash");

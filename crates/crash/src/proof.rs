@@ -120,8 +120,20 @@ fn text(runs: &[Run], done: &[Done]) -> Result<String> {
     );
     text += "## Random rounds\n\nA round counts for each fault that struck in it. The time to serve again is that from the fault to the first good answer to a\nrequest sent after it (after the healing, for faults during which nobody can be answered).\n\n";
     text += &table::markdown(&table::lines(&random));
-    text += "\n## Every change to the disk\n\nOne fault before and one after each change of an undisturbed update, records of the journal among them.\n\n";
+    text += "\n## Listed moments\n\nA fault before or after a change to the disk, records of the journal among them, taken from the list of all changes of an undisturbed\nupdate: all of them with `--enumerate`, every n-th with a number, as far as the run came.\n\n";
     text += &listed_text(&listed);
+    let violated = random
+        .iter()
+        .chain(&listed)
+        .filter(|one| !one.outcome.violations.is_empty());
+    for one in violated {
+        let first = one.outcome.violations.first().map_or("", String::as_str);
+        let _ = writeln!(
+            text,
+            "- violated in {} (seed {}): {first}",
+            one.round, one.round.seed
+        );
+    }
     text += "\n## Defects that were planted\n\nThe harness must find them: behind a switch that only it has, each of these was broken.\n\n| defect | rounds | found in |\n|---|---:|---:|\n";
     for defect in Planted::ALL {
         let of: Vec<&Done> = planted
