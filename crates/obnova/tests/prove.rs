@@ -117,13 +117,21 @@ fn a_release_whose_way_back_holds_is_proven_and_customers_read_that() {
     assert_eq!(trial["rounds"], 16);
     let count = |name: &str| trial[name].as_u64().unwrap();
     assert_eq!(count("ended_before") + count("ended_after"), 16);
-    assert!(count("ended_before") > 4 && count("ended_after") > 1, "{trial}");
+    assert!(
+        count("ended_before") > 4 && count("ended_after") > 1,
+        "{trial}"
+    );
     assert!(count("worst_blackout_ms") > 0);
     nothing_runs_below(desk.0.path());
     let left: Vec<_> = std::fs::read_dir(desk.0.path())
         .unwrap()
         .flatten()
-        .filter(|entry| entry.file_name().to_string_lossy().starts_with("obnova-prove"))
+        .filter(|entry| {
+            entry
+                .file_name()
+                .to_string_lossy()
+                .starts_with("obnova-prove")
+        })
         .collect();
     assert!(left.is_empty(), "{left:?}");
 
@@ -136,13 +144,20 @@ fn a_release_whose_way_back_holds_is_proven_and_customers_read_that() {
 fn a_release_that_leaves_something_behind_is_not_proven() {
     let desk = Desk::new();
     // Its migration reaches out of its tree into that of the version before, which is nobody's data and so is not returned.
-    desk.build("1.1.0", 2, "touch -d 2001-01-01 ../1.0.0/VERSION; exec \"$@\"");
+    desk.build(
+        "1.1.0",
+        2,
+        "touch -d 2001-01-01 ../1.0.0/VERSION; exec \"$@\"",
+    );
     let output = desk.run(
         "release prove @built-1.1.0 --repository @repo --installation @sqlite.toml --from 1.0.0 --rounds 12",
     );
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success(), "it was proven");
-    assert!(error.contains("not proven: the update from 1.0.0"), "{error}");
+    assert!(
+        error.contains("not proven: the update from 1.0.0"),
+        "{error}"
+    );
     assert!(error.contains("VERSION"), "{error}");
     assert!(!desk.path("built-1.1.0/proof.json").exists());
     nothing_runs_below(desk.0.path());

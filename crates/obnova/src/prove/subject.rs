@@ -199,11 +199,12 @@ fn is_settled(state: &State) -> bool {
 impl Drop for Subject {
     fn drop(&mut self) {
         // After an error only: what is left is looked at, and nothing of it should go on running.
-        if self.engine.is_some() && self.stop().is_err() {
-            if let Some(mut engine) = self.engine.take() {
-                let _ = engine.kill();
-                let _ = engine.wait();
-            }
+        if self.engine.is_some()
+            && self.stop().is_err()
+            && let Some(mut engine) = self.engine.take()
+        {
+            let _ = engine.kill();
+            let _ = engine.wait();
         }
     }
 }

@@ -92,11 +92,7 @@ fn fill(subject: &mut Subject, installed: &Installed, wanted: &Wanted) -> Result
             .envs(database.env())
             .status()
             .with_context(|| sample.display().to_string())?;
-        ensure!(
-            status.success(),
-            "{} ended with {status}",
-            sample.display()
-        );
+        ensure!(status.success(), "{} ended with {status}", sample.display());
     }
     subject.stop()
 }
@@ -279,7 +275,10 @@ mod tests {
         assert_eq!(few.len(), 12);
         assert!(few.last().unwrap().record > 35);
         assert_eq!(chosen(every(2), None).len(), 12);
-        let deeds: Vec<Deed> = chosen(every(40), Some(7)).iter().map(|it| it.deed).collect();
+        let deeds: Vec<Deed> = chosen(every(40), Some(7))
+            .iter()
+            .map(|it| it.deed)
+            .collect();
         assert!(deeds.contains(&Deed::Engine) && deeds.contains(&Deed::Everything));
     }
 }
