@@ -89,7 +89,8 @@ After each round all of this must hold:
 
 - database (every row and the schema), data files with modes and times, program, and the version that answers are exactly those
   from before, or exactly those that an undisturbed update leads to; Desktops are told that version;
-- it serves, and every write that was acknowledged to a client is there, once;
+- it serves, and every write that was acknowledged to a client is there, once (but for those acknowledged by the application while its
+  file system was read-only: there the system confirms a sync that it does not make);
 - the journal reads, the update ended at most once, and as the system looks;
 - every person was told each state exactly once (a mail whose taking the mail server could not confirm may come again under the
   same Message-ID);

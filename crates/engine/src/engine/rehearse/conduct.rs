@@ -1,5 +1,9 @@
 //! Conducts one rehearsal from the download to the result.
 
+mod limits;
+
+use limits::{Disk, Limits};
+
 use super::*;
 use crate::api::{Hop, Isolation, StepState, StepStatus, UpdateKind};
 use crate::launch::Start;
@@ -13,8 +17,6 @@ use crate::{log, report};
 const POLL: Duration = Duration::from_millis(50);
 /// How often the disk is looked at.
 const DISK_LOOK: Duration = Duration::from_secs(1);
-/// Room that stays free whatever the clone may take.
-const MARGIN: u64 = 64 << 20;
 /// Records that are tried, and bytes of each.
 const RECORDS: u32 = 5;
 const RECORD_BYTES: usize = 256;
@@ -591,47 +593,4 @@ fn walk(wish: &Wish, steps: Vec<Vec<StepState>>, forecasts: Vec<Forecast>) -> Ve
 
 fn milliseconds(began: Instant) -> u64 {
     u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-/// What a rehearsal may take.
-struct Limits {
-    disk: Disk,
-    time: Duration,
-    began: Instant,
-}
-
-impl Limits {
-    fn time(&self) -> Result<(), Problem> {
-        match self.began.elapsed() < self.time {
-            true => Ok(()),
-            false => {
-                let minutes = self.time.as_secs().div_ceil(60);
-                Err(Problem::new(problem::REHEARSAL_TOO_LONG).arg("minutes", minutes))
-            }
-        }
-    }
-}
-
-/// What the clone may take of the disk.
-struct Disk {
-    free_before: u64,
-    may_take: u64,
-}
-
-impl Disk {
-    /// Cheap while all is well: only when the disk has lost more than the clone may take is it measured whose that is.
-    fn look(&self, root: &std::path::Path) -> Result<(), Problem> {
-        let Ok(free) = crate::files::free(root) else {
-            return Ok(());
-        };
-        let lost = self.free_before.saturating_sub(free);
-        let is_over = lost > self.may_take && crate::files::size(root) > self.may_take;
-        match is_over || free < MARGIN {
-            true => Err(Problem::new(problem::DISK_SPACE)
-                .arg("needed", lost.max(self.may_take))
-                .arg("free", free.min(self.may_take))
-                .arg("path", root.display())),
-            false => Ok(()),
-        }
-    }
 }
