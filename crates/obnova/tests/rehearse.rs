@@ -192,8 +192,10 @@ fn an_administrator_learns_how_an_update_will_go_by_words_json_and_exit_code() {
     let desk = Desk::new();
     // There is nothing to rehearse.
     desk.ends("rehearse", 1);
-    desk.publish("1.5.0", 2, "required_stop = true", "");
-    desk.publish("2.0.0", 3, "", "");
+    // Long enough that who follows sees each of them: what is over at once is told in the end only.
+    let slowly = "sleep 2; exec \"$@\"";
+    desk.publish("1.5.0", 2, "required_stop = true", slowly);
+    desk.publish("2.0.0", 3, "", slowly);
     let said = desk.succeed("rehearse");
     expect(
         &said,
