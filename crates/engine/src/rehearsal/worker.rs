@@ -442,6 +442,9 @@ impl Work {
             };
         let service = service::open(&clone, self.task.launcher.clone());
         if let Err(problem) = self.bring_up(&clone, database.as_ref(), service.as_ref()) {
+            if problem.code == problem::NEUTRALISE_TOO_LONG {
+                return self.not_made(problem);
+            }
             let why = Problem::new(problem::REHEARSAL_IMPOSSIBLE)
                 .arg("database", database.describe())
                 .detail(format!(

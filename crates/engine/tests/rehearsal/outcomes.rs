@@ -292,11 +292,11 @@ fn withheld() -> Result<String> {
     let mut it = Try::new()?;
     let file = it.state_dir().join("installation.toml");
     let text = std::fs::read_to_string(&file)?;
-    let more = "[service.env]\nMAIL_KEY = \"very-secret\"\nWORDS = \"kept\"\n\
+    let more = "[service.env]\nMAIL_KEY = \"very-secret\"\nWORDS = \"not-a-key\"\n\
                 [rehearsal]\nwithhold = [\"MAIL_KEY\"]\nenv = { MODE = \"copy\" }\n";
     std::fs::write(&file, format!("{text}{more}"))?;
     let tell = "[ -z \"$MAIL_KEY\" ] && key=withheld; [ -n \"$WORDS\" ] && words=there; \
-                echo \"key $key, words $words, mode $MODE, home $HOME\"; exec \"$@\"";
+                [ \"$MODE\" = copy ] && mode=right; echo \"key $key, words $words, mode $mode, home $HOME\"; exec \"$@\"";
     it.publish(&Release {
         shell: Some(tell),
         ..NEWEST
@@ -306,7 +306,7 @@ fn withheld() -> Result<String> {
     rehearse_to(&it, "2.0.0", RehearsalOutcome::Passed)?;
     let said = log(&it, "2.0.0")?.join("\n");
     ensure!(
-        said.contains("key withheld, words there, mode copy"),
+        said.contains("key withheld, words there, mode right"),
         "{said}"
     );
     ensure!(said.contains("rehearsal/home"), "{said}");

@@ -344,14 +344,24 @@ impl Try {
         }
     }
 
-    /// Runs an update to its end.
+    /// Runs an update to its end, through all versions of the click.
     pub fn update(&self, version: &str) -> Result<UpdateSummary> {
         self.check()?;
         self.install(version)?;
-        let state = self.settled()?;
-        let last = state.last_update.context("no update")?;
-        ensure!(last.outcome != Outcome::Running, "it still runs");
-        Ok(last)
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let last = self.settled()?.last_update.context("no update")?;
+            ensure!(last.outcome != Outcome::Running, "it still runs");
+            // Between two versions it is idle for a moment.
+            if last.outcome != Outcome::Completed || last.then.is_empty() {
+                return Ok(last);
+            }
+            ensure!(
+                Instant::now() < until,
+                "what follows is not begun: {last:?}"
+            );
+            sleep(Duration::from_millis(20));
+        }
     }
 
     /// Waits until the engine has killed itself; `false` when it has nothing more to do and lives.
