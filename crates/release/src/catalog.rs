@@ -10,6 +10,7 @@ use crate::description::{Channel, Description};
 use crate::digest::Digest;
 use crate::download::{self, Destination};
 use crate::error::Error;
+use crate::installers::Listed;
 use crate::proof::Proof;
 use crate::route::{self, Stage};
 use crate::store::Store;
@@ -54,6 +55,7 @@ pub(crate) struct Facts {
     pub(crate) packed_bytes: u64,
     pub(crate) proof: Option<Proof>,
     pub(crate) desktops: BTreeMap<String, DesktopTree>,
+    pub(crate) installers: Vec<Listed>,
     pub(crate) store: Store,
     pub(crate) tree: OnceLock<Tree>,
     pub(crate) missing: download::MissingMemo,
@@ -69,7 +71,7 @@ pub(crate) struct DesktopTree {
 }
 
 /// A signed file of the repository.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Target {
     pub(crate) path: String,
     pub(crate) length: u64,

@@ -277,6 +277,18 @@ pub struct Desktop {
     /// The Desktop of this release's version, by platform (`linux-x86_64`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub platforms: BTreeMap<String, DesktopProgram>,
+    /// What is to be said of the installers for these platforms.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub installers: BTreeMap<String, DesktopInstaller>,
+}
+
+/// What is to be said of the installers for one platform. That they exist is said by the signed list, not here.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DesktopInstaller {
+    /// What a computer needs for it, for people, by language (`cs`, `en`): shown beside the download.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub requires: BTreeMap<String, String>,
 }
 
 /// How a Desktop is run on one platform. Arguments may hold `${tree}`.

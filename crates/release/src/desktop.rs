@@ -136,6 +136,7 @@ impl VerifiedRelease {
                 packed_bytes: tree.packed_bytes,
                 proof: None,
                 desktops: Default::default(),
+                installers: vec![],
                 store: self.facts.store.clone(),
                 tree: OnceLock::new(),
                 missing: MissingMemo::default(),

@@ -25,6 +25,7 @@ mod download;
 pub mod durable;
 mod error;
 mod installed;
+mod installers;
 mod mirror;
 mod proof;
 pub mod publish;
@@ -37,14 +38,15 @@ mod tree;
 pub use catalog::{Catalog, NoRoute, Route, Unreadable, VerifiedRelease};
 pub use client::{Client, Look, Options, Repository};
 pub use description::{
-    Channel, DatabaseChange, Description, Desktop, DesktopProgram, Probe, Server, Signal, Stop,
-    Values,
+    Channel, DatabaseChange, Description, Desktop, DesktopInstaller, DesktopProgram, Probe, Server,
+    Signal, Stop, Values,
 };
 pub use desktop::NoDesktop;
 pub use digest::Digest;
 pub use download::Destination;
 pub use error::{Error, ErrorKind};
 pub use installed::InstalledRelease;
+pub use installers::Installer;
 pub use mirror::Mirrored;
 pub use proof::{Proof, Trial};
 pub use route::matches;

@@ -2,6 +2,8 @@
 //! of a few Desktops. It is a repository like the vendor's, of static files, and nobody has to trust it: Desktops verify what
 //! they get from it exactly as they would from the vendor.
 
+mod installers;
+
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -107,26 +109,31 @@ impl<'a> Mirror<'a> {
     /// Brings compressed content, unless it is there; says whether it was not.
     fn bring(&self, file: &FileEntry) -> Result<bool, Error> {
         let path = content_path(&file.packed_sha256);
+        self.bring_file(path, file.packed_size, file.packed_sha256)
+    }
+
+    /// Brings a file of signed length and digest, unless it is there; says whether it was not.
+    fn bring_file(&self, path: String, length: u64, sha256: Digest) -> Result<bool, Error> {
         let place = self.to.join(&path);
         // It got its name when it was complete and verified.
-        if std::fs::metadata(&place).is_ok_and(|found| found.len() == file.packed_size) {
+        if std::fs::metadata(&place).is_ok_and(|found| found.len() == length) {
             return Ok(false);
         }
         let Repository {
             transport, runtime, ..
         } = self.repository;
-        let partial = self.to.join(format!("{}.part", file.packed_sha256));
+        let partial = self.to.join(format!("{sha256}.part"));
         match transport {
             Transport::Http(http) => {
                 let wanted = Wanted {
                     path,
-                    length: file.packed_size,
-                    sha256: file.packed_sha256,
+                    length,
+                    sha256,
                     partial: partial.clone(),
                 };
                 runtime.block_on(http.download(&wanted, &|_| ()))?;
             }
-            Transport::Directory(base) => copy(&base.join(&path), &partial, file)?,
+            Transport::Directory(base) => copy(&base.join(&path), &partial, (sha256, length))?,
         }
         if let Some(directory) = place.parent() {
             durable::create_dir_all(directory).map_err(cannot())?;
@@ -204,8 +211,8 @@ impl<'a> Mirror<'a> {
     }
 }
 
-/// Copies content from a repository in a directory, verified.
-fn copy(from: &Path, to: &Path, file: &FileEntry) -> Result<(), Error> {
+/// Copies a file from a repository in a directory, verified.
+fn copy(from: &Path, to: &Path, signed: (Digest, u64)) -> Result<(), Error> {
     let shown = from.display().to_string();
     if open_regular(from)?.is_none() {
         return Err(Error::damaged(shown, "is not in the repository"));
@@ -215,7 +222,7 @@ fn copy(from: &Path, to: &Path, file: &FileEntry) -> Result<(), Error> {
     let copied = std::fs::File::open(to)
         .and_then(Digest::of_reader)
         .map_err(cannot())?;
-    if copied != (file.packed_sha256, file.packed_size) {
+    if copied != signed {
         durable::remove_file(to).map_err(cannot())?;
         return Err(Error::damaged(shown, "is not what was signed"));
     }

@@ -13,6 +13,7 @@ use crate::error::Error;
 
 mod build;
 mod init;
+mod installers;
 mod key;
 mod keyring;
 mod keys;
@@ -27,6 +28,7 @@ mod trial_repository;
 
 pub use build::{BuildOptions, Built, build, build_with_desktops};
 pub use init::{InitOptions, Initialised, init};
+pub use installers::{AddedInstaller, add_installer, description};
 pub use keys::{KeyStatus, NewKey, RoleStatus, keys, new_key};
 pub use list::{Listed, Listing, RoleExpiry, list};
 pub use publish_release::{Published, publish};

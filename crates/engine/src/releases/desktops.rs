@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
-use obnova_release::{Catalog, Error, Mirrored, NoDesktop, VerifiedRelease};
+use obnova_release::{Catalog, Error, Installer, Mirrored, NoDesktop, VerifiedRelease};
 use semver::Version;
 
 use super::{Releases, channel};
@@ -15,12 +15,16 @@ pub(crate) struct Copying {
     pub(crate) at: Timestamp,
     catalog: Catalog,
     desktops: Vec<VerifiedRelease>,
+    /// Of the installed server's Desktops.
+    installers: Vec<Installer>,
 }
 
 impl Copying {
     /// Bytes that the Desktops have, compressed, at most.
     pub(crate) fn bytes(&self) -> u64 {
-        self.desktops.iter().map(VerifiedRelease::tree_bytes).sum()
+        let desktops = self.desktops.iter().map(VerifiedRelease::tree_bytes);
+        let installers = self.installers.iter().map(|installer| installer.bytes);
+        desktops.chain(installers).sum()
     }
 }
 
@@ -56,21 +60,31 @@ impl Releases {
                 Err(error) => tracing::warn!(%error, "Desktops will not be offered a version"),
             }
         }
+        let installed = servers.first();
         Some(Copying {
             at,
+            installers: installed.map_or(vec![], |server| catalog.installers_for(server)),
             catalog,
             desktops,
         })
     }
 
-    /// Makes the copy, or brings it up to date.
+    /// Makes the copy, or brings it up to date: first what Desktops need, then the installers.
     pub(crate) fn copy_for_desktops(
         &self,
         copying: &Copying,
         to: &Path,
         cancelled: &AtomicBool,
     ) -> Result<Mirrored, Error> {
-        self.client
-            .mirror(&copying.catalog, &copying.desktops, to, cancelled)
+        let desktops = self
+            .client
+            .mirror(&copying.catalog, &copying.desktops, to, cancelled)?;
+        let installers = self
+            .client
+            .mirror_installers(&copying.installers, to, cancelled)?;
+        Ok(Mirrored {
+            new_files: desktops.new_files + installers.new_files,
+            new_bytes: desktops.new_bytes + installers.new_bytes,
+        })
     }
 }

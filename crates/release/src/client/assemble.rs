@@ -13,6 +13,7 @@ use crate::catalog::{Catalog, DesktopTree, Facts, Target, Unreadable, VerifiedRe
 use crate::description::{self, Channel, Description};
 use crate::download::MissingMemo;
 use crate::error::Error;
+use crate::installers::{self, Listed, installers_path};
 use crate::proof::Proof;
 use crate::store::Store;
 use crate::transport::Transport;
@@ -40,6 +41,7 @@ pub(crate) struct Expected {
     description: Target,
     tree: Target,
     desktops: BTreeMap<String, DesktopTree>,
+    installers: Vec<Listed>,
 }
 
 pub(crate) fn description_path(version: &Version) -> String {
@@ -89,6 +91,7 @@ pub(crate) fn expected(
             .ok_or_else(|| Error::invalid(path, "is listed without its files"))?;
         found.push(Expected {
             desktops: desktops(targets, &custom.version)?,
+            installers: installers(targets, &custom.version)?,
             description: target(path, file, description::MAX_LENGTH)?,
             tree: target(&tree, tree_file, tree::MAX_PACKED_MANIFEST)?,
             custom,
@@ -129,6 +132,33 @@ fn desktops(
             packed_bytes: custom.packed_bytes,
         };
         found.insert(platform.to_owned(), tree);
+    }
+    Ok(found)
+}
+
+/// The installers that are listed with a release, in the order of their paths.
+fn installers(
+    targets: &BTreeMap<String, TargetFile>,
+    version: &Version,
+) -> Result<Vec<Listed>, Error> {
+    let before = installers_path(version);
+    let listed = targets
+        .range(before.clone()..)
+        .take_while(|(path, _)| path.starts_with(&before));
+    let mut found = Vec::new();
+    for (path, file) in listed {
+        let custom = file.custom.clone().unwrap_or_default();
+        let parts = installers::parts(&path[before.len()..]);
+        let Some((platform, file_name)) = parts.filter(|_| file.length > 0) else {
+            continue;
+        };
+        if installers::is_of(path, custom, version)? {
+            found.push(Listed {
+                platform: platform.to_owned(),
+                file_name: file_name.to_owned(),
+                target: target(path, file, installers::MAX_LENGTH)?,
+            });
+        }
     }
     Ok(found)
 }
@@ -226,6 +256,7 @@ pub(crate) fn assemble(
                 proof: release.custom.proof.clone(),
                 description_target: release.description.clone(),
                 desktops: release.desktops.clone(),
+                installers: release.installers.clone(),
                 store: store.clone(),
                 tree: OnceLock::new(),
                 missing: MissingMemo::default(),

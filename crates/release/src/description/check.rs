@@ -74,6 +74,22 @@ impl Desktop {
                 "range: must hold this release's own version, whose Desktop it brings along".into(),
             );
         }
+        for (platform, installer) in &self.installers {
+            if !self.platforms.contains_key(platform) {
+                return Some(format!(
+                    "installers.{platform}: there is no platforms.{platform} to install"
+                ));
+            }
+            if let Some(language) = installer
+                .requires
+                .keys()
+                .find(|language| !matches!(language.as_str(), "cs" | "en"))
+            {
+                return Some(format!(
+                    "installers.{platform}.requires.{language}: languages are cs and en"
+                ));
+            }
+        }
         self.platforms.iter().find_map(|(platform, program)| {
             let rule = match is_platform(platform) {
                 true => program.broken_rule()?,

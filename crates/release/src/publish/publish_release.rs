@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Vendor;
 use super::build::built_desktop;
+use super::installers::{self, BuiltInstaller};
 use super::keyring::Keyring;
 use super::repository::{Change, Repository};
 use crate::client::assemble::{Custom, description_path, desktop_tree_path, tree_path};
@@ -43,6 +44,7 @@ struct BuiltRelease {
     tree: Tree,
     tree_bytes: Vec<u8>,
     desktops: Vec<BuiltDesktop>,
+    installers: Vec<BuiltInstaller>,
     proof: Option<Proof>,
 }
 
@@ -84,7 +86,7 @@ pub fn publish(vendor: &Vendor, built: &Path) -> Result<Published, Error> {
         (description_path(&version), &release.description_bytes),
         (tree_path(&version), &release.tree_bytes),
     ] {
-        refuse_other_content(&repository, &path, bytes)?;
+        refuse_other_content(&repository, &path, &Digest::of(bytes))?;
         targets["targets"][&path] = json!({
             "length": bytes.len(),
             "hashes": { "sha256": Digest::of(bytes) },
@@ -96,7 +98,7 @@ pub fn publish(vendor: &Vendor, built: &Path) -> Result<Published, Error> {
         ..custom.clone()
     });
     for desktop in &release.desktops {
-        refuse_other_content(&repository, &desktop.path, &desktop.bytes)?;
+        refuse_other_content(&repository, &desktop.path, &Digest::of(&desktop.bytes))?;
         targets["targets"][&desktop.path] = json!({
             "length": desktop.bytes.len(),
             "hashes": { "sha256": Digest::of(&desktop.bytes) },
@@ -106,6 +108,10 @@ pub fn publish(vendor: &Vendor, built: &Path) -> Result<Published, Error> {
                 ..custom.clone()
             },
         });
+    }
+    for installer in &release.installers {
+        refuse_other_content(&repository, &installer.path, &installer.sha256)?;
+        targets["targets"][&installer.path] = installer.listed(&release.description);
     }
     let desktops = release
         .desktops
@@ -122,6 +128,9 @@ pub fn publish(vendor: &Vendor, built: &Path) -> Result<Published, Error> {
     put_target(&repository, &tree_path(&version), &release.tree_bytes)?;
     for desktop in &release.desktops {
         put_target(&repository, &desktop.path, &desktop.bytes)?;
+    }
+    for installer in &release.installers {
+        new_bytes += installer.put(&repository)?;
     }
     durable::sync_file_system(&vendor.repository)
         .map_err(Error::local("the release's content cannot be made durable"))?;
@@ -163,6 +172,7 @@ fn read(built: &Path) -> Result<BuiltRelease, Error> {
         .collect::<Result<_, Error>>()?;
     Ok(BuiltRelease {
         desktops,
+        installers: installers::read(built, &description)?,
         proof: Proof::read(built)?,
         description,
         tree: Tree::from_packed(&tree_bytes, "tree.json.zst")?,
@@ -189,8 +199,8 @@ fn refuse_other_product(targets: &Value, product: &str) -> Result<(), Error> {
 
 /// A version that once was published with one content never gets another, not even after it was revoked: somebody may
 /// have installed it.
-fn refuse_other_content(repository: &Repository, path: &str, bytes: &[u8]) -> Result<(), Error> {
-    let place = repository.path(&target_path(path, &Digest::of(bytes)));
+fn refuse_other_content(repository: &Repository, path: &str, sha256: &Digest) -> Result<(), Error> {
+    let place = repository.path(&target_path(path, sha256));
     let Some((directory, name)) = place.parent().zip(Path::new(path).file_name()) else {
         return Ok(());
     };

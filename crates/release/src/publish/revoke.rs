@@ -9,6 +9,7 @@ use super::publish_release::listed;
 use super::repository::{Change, Repository};
 use crate::client::assemble::{description_path, desktops_path, tree_path};
 use crate::error::Error;
+use crate::installers::installers_path;
 
 /// What was revoked.
 #[derive(Debug, Clone, Serialize)]
@@ -27,8 +28,8 @@ pub fn revoke(vendor: &Vendor, version: &Version) -> Result<Revoked, Error> {
     let mut targets = state.targets.clone();
     let removed = targets["targets"].as_object_mut().and_then(|listed| {
         listed.remove(&tree_path(version));
-        let desktops = desktops_path(version);
-        listed.retain(|path, _| !path.starts_with(&desktops));
+        let (desktops, installers) = (desktops_path(version), installers_path(version));
+        listed.retain(|path, _| !path.starts_with(&desktops) && !path.starts_with(&installers));
         listed.remove(&description_path(version))
     });
     if removed.is_none() {

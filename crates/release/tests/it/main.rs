@@ -10,6 +10,7 @@ mod hostile_content;
 mod hostile_keys;
 mod hostile_metadata;
 mod hostile_releases;
+mod installers;
 mod keys;
 mod outside;
 mod proofs;
