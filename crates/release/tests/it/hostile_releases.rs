@@ -182,7 +182,6 @@ fn lists_that_contradict_themselves_are_refused() {
         ("/custom", json!("crm")),
         ("/custom/version", json!("3.0.0")),
         ("/custom/version", json!("../1.0.0")),
-        ("/custom/channel", json!("beta")),
         ("/custom/bytes", json!(-1)),
         ("/length", json!(1_u64 << 60)),
         ("/hashes", json!({})),
@@ -205,6 +204,18 @@ fn lists_that_contradict_themselves_are_refused() {
             error.chain()
         );
     }
+}
+
+#[test]
+fn a_release_that_is_listed_for_another_channel_is_named_there_and_offered_nowhere() {
+    let shop = released(&packed(&json!({ "a": file() })), custom(1, 10));
+    Forger::new(&shop).change("targets", |signed| {
+        signed["targets"][DESCRIPTION]["custom"]["channel"] = "beta".into();
+    });
+    let catalog = shop.client().refresh(Timestamp::now()).unwrap();
+    assert_eq!(versions(&catalog), ["1.0.0"]);
+    let unreadable = catalog.unreadable(&version("1.0.0"), Channel::Beta);
+    assert_eq!(unreadable[0].version, version("2.0.0"));
 }
 
 #[test]
