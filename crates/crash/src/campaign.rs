@@ -40,10 +40,6 @@ pub struct Plan {
     pub rounds: u64,
     /// Every change to the disk besides, or every n-th: 1 is all.
     pub enumerate: Option<usize>,
-    /// No new round is begun after this.
-    pub until: Option<Instant>,
-    /// Rounds at a time.
-    pub parallel: usize,
     /// A defect.
     pub planted: Option<Planted>,
     /// Where prepared installations and failed rounds go.
@@ -83,11 +79,47 @@ impl Ready {
     }
 }
 
+/// Prepares what these plans need, `parallel` applications at a time; several plans may share one.
+///
+/// # Errors
+/// As [`ready`].
+pub fn all_ready(plans: Vec<Plan>, parallel: usize) -> Result<Vec<(Plan, Ready)>> {
+    let mut firsts: BTreeMap<App, &Plan> = BTreeMap::new();
+    for plan in &plans {
+        firsts.entry(plan.app.clone()).or_insert(plan);
+    }
+    let firsts: Vec<&Plan> = firsts.into_values().collect();
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        let work = || -> Result<()> {
+            while let Some(plan) = firsts.get(next.fetch_add(1, Ordering::Relaxed)) {
+                eprintln!("preparing {}", plan.app.name());
+                ready(plan)?;
+            }
+            Ok(())
+        };
+        let workers: Vec<_> = (0..parallel.max(1)).map(|_| scope.spawn(work)).collect();
+        workers.into_iter().try_for_each(|worker| {
+            worker
+                .join()
+                .map_err(|_| anyhow::anyhow!("preparing panicked"))?
+        })
+    })?;
+    // Now it is there for each.
+    plans
+        .into_iter()
+        .map(|plan| {
+            let ready = ready(&plan)?;
+            Ok((plan, ready))
+        })
+        .collect()
+}
+
 /// Prepares the application and lives every update undisturbed.
 ///
 /// # Errors
 /// It cannot be prepared, or an undisturbed update already breaks something.
-pub fn ready(plan: &Plan) -> Result<Ready> {
+fn ready(plan: &Plan) -> Result<Ready> {
     let prepared = plan.directory.join(format!("prepared-{}", plan.app.name()));
     let out = plan
         .directory
@@ -118,7 +150,7 @@ pub fn ready(plan: &Plan) -> Result<Ready> {
             let folder = plan
                 .directory
                 .join(format!("{}-{}", plan.app.name(), scenario.name()));
-            let outcome = live(&round, &prepared, &folder)?;
+            let outcome = live(&round, &prepared, &folder, &|| false)?.unwrap_or_default();
             ensure!(
                 outcome.violations.is_empty(),
                 "an undisturbed update {} breaks this already: {}; see {}",
@@ -141,7 +173,7 @@ pub fn ready(plan: &Plan) -> Result<Ready> {
 ///
 /// # Errors
 /// A name is wrong.
-pub fn rounds(plan: &Plan, ready: &Ready) -> Result<Vec<Round>> {
+fn rounds(plan: &Plan, ready: &Ready) -> Result<Vec<Round>> {
     let mut rounds = Vec::new();
     if let Some(step) = plan.enumerate {
         for scenario in &plan.scenarios {
@@ -260,36 +292,54 @@ fn moment(random: &mut StdRng, index: usize, changes: u64, took_ms: u64) -> Mome
     }
 }
 
-/// Lives all of these, several at a time; `told` hears of each as soon as it is over.
+/// How rounds are lived.
+pub struct Pace<'a> {
+    /// No new round is begun after this.
+    pub until: Option<Instant>,
+    /// No new round is begun while there is such a file.
+    pub pause: Option<PathBuf>,
+    /// Rounds at a time.
+    pub parallel: usize,
+    /// Hears of each round as soon as it is over: the how manieth it is, how many there are, and what came of it.
+    pub told: &'a (dyn Fn(usize, usize, &Done) + Sync),
+}
+
+/// Lives the rounds of all plans, several at a time, and of all plans alike: wherever it is broken off, each has had its share.
 ///
 /// # Errors
 /// A life could not be begun.
-pub fn run(
-    plan: &Plan,
-    ready: &Ready,
-    rounds: &[Round],
-    told: &(dyn Fn(usize, &Done) + Sync),
-) -> Result<Vec<Done>> {
+pub fn run(plans: &[(Plan, Ready)], pace: &Pace<'_>) -> Result<Vec<Done>> {
     static FOLDERS: AtomicU64 = AtomicU64::new(0);
-    let next = AtomicUsize::new(0);
-    let is_found = AtomicBool::new(false);
+    let turns = turns(plans)?;
+    let (next, over) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    // A defect that was found need not be found again.
+    let is_found: Vec<AtomicBool> = plans.iter().map(|_| AtomicBool::new(false)).collect();
     let done = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         let work = || -> Result<()> {
             loop {
+                while pace.pause.as_ref().is_some_and(|file| file.exists()) {
+                    std::thread::sleep(Duration::from_secs(1));
+                }
+                let is_late = pace.until.is_some_and(|until| Instant::now() > until);
                 let index = next.fetch_add(1, Ordering::Relaxed);
-                let is_late = plan.until.is_some_and(|until| Instant::now() > until);
-                // A defect that was found need not be found again.
-                let is_over = is_late || is_found.load(Ordering::Relaxed);
-                let Some(round) = rounds.get(index).filter(|_| !is_over) else {
+                let Some((of, round)) = turns.get(index).filter(|_| !is_late) else {
                     return Ok(());
                 };
+                let (plan, ready) = &plans[*of];
+                let is_over = || is_found[*of].load(Ordering::Relaxed);
+                if is_over() {
+                    continue;
+                }
                 let number = FOLDERS.fetch_add(1, Ordering::Relaxed);
                 let folder = plan.directory.join(format!("round-{number}"));
-                let outcome = live(round, &ready.prepared, &folder)?;
+                let Some(outcome) = live(round, &ready.prepared, &folder, &is_over)? else {
+                    std::fs::remove_dir_all(&folder)?;
+                    continue;
+                };
                 let has_failed = !outcome.violations.is_empty();
                 if has_failed && plan.planted.is_some() {
-                    is_found.store(true, Ordering::Relaxed);
+                    is_found[*of].store(true, Ordering::Relaxed);
                 }
                 if !has_failed {
                     std::fs::remove_dir_all(&folder)?;
@@ -299,13 +349,13 @@ pub fn run(
                     outcome,
                     folder: has_failed.then_some(folder),
                 };
-                told(index, &one);
+                (pace.told)(over.fetch_add(1, Ordering::Relaxed) + 1, turns.len(), &one);
                 done.lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .push(one);
             }
         };
-        let workers: Vec<_> = (0..plan.parallel.max(1))
+        let workers: Vec<_> = (0..pace.parallel.max(1))
             .map(|_| scope.spawn(work))
             .collect();
         workers.into_iter().try_for_each(|worker| {
@@ -317,6 +367,24 @@ pub fn run(
     Ok(done.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
+/// The rounds of all plans, each with its plan's place, in an order in which every plan is as far as the others at any time.
+fn turns(plans: &[(Plan, Ready)]) -> Result<Vec<(usize, Round)>> {
+    let mut turns = Vec::new();
+    for (of, (plan, ready)) in plans.iter().enumerate() {
+        let rounds = rounds(plan, ready)?;
+        let all = rounds.len() as u64;
+        for (number, round) in (0..).zip(rounds) {
+            // How far the plan is with it, in millionths.
+            turns.push((1_000_000 * (2 * number + 1) / (2 * all), of, round));
+        }
+    }
+    turns.sort_by_key(|(far, of, _)| (*far, *of));
+    Ok(turns
+        .into_iter()
+        .map(|(_, of, round)| (of, round))
+        .collect())
+}
+
 /// Faults that an application can suffer.
 pub fn faults_of(app: &App) -> Vec<String> {
     faults::all()
@@ -326,8 +394,14 @@ pub fn faults_of(app: &App) -> Vec<String> {
         .collect()
 }
 
-/// Lives one round in a process of its own. Of a round that failed, everything is kept in `folder`.
-fn live(round: &Round, prepared: &Path, folder: &Path) -> Result<Outcome> {
+/// Lives one round in a process of its own. Of a round that failed, everything is kept in `folder`. Nothing comes of one that
+/// was given up because `is_over`.
+fn live(
+    round: &Round,
+    prepared: &Path,
+    folder: &Path,
+    is_over: &dyn Fn() -> bool,
+) -> Result<Option<Outcome>> {
     let (world, out) = (folder.join("world"), folder.join("out"));
     if folder.exists() {
         // Of an earlier run.
@@ -350,13 +424,22 @@ fn live(round: &Round, prepared: &Path, folder: &Path) -> Result<Outcome> {
         .stderr(log)
         .spawn()?;
     let until = Instant::now() + LONGEST_LIFE;
+    let mut is_given_up = false;
     while child.try_wait()?.is_none() {
         if Instant::now() > until {
             child.kill()?;
             child.wait()?;
             break;
         }
+        if !is_given_up && is_over() {
+            // It ends by itself, so that its volume and its processes go in order.
+            std::fs::write(out.join(place::GIVEN_UP), "")?;
+            is_given_up = true;
+        }
         std::thread::sleep(Duration::from_millis(20));
+    }
+    if is_given_up {
+        return Ok(None);
     }
     let outcome = match std::fs::read(out.join("result.json")) {
         Ok(bytes) => serde_json::from_slice(&bytes)?,
@@ -369,5 +452,5 @@ fn live(round: &Round, prepared: &Path, folder: &Path) -> Result<Outcome> {
         },
     };
     std::fs::remove_file(out.join("changes.sock")).ok();
-    Ok(outcome)
+    Ok(Some(outcome))
 }

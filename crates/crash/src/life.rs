@@ -31,6 +31,8 @@ use crate::world::{PATIENCE, World};
 const SETTLED: Duration = Duration::from_millis(900);
 /// What lasts until the update has ended is healed after so long, ended or not.
 const LONGEST_FAULT: Duration = Duration::from_secs(25);
+/// As [`PATIENCE`], for an installation with a planted defect that does not get on.
+const PLANTED_PATIENCE: Duration = Duration::from_secs(20);
 /// Between two looks at whether it has come to the moment.
 const LOOK: Duration = Duration::from_millis(4);
 
@@ -403,7 +405,7 @@ impl Life<'_> {
         since: Instant,
         reached: &std::sync::mpsc::Receiver<Reached>,
     ) -> Result<Wait> {
-        let until = since + PATIENCE;
+        let until = since + self.patience();
         let mut idle_since = None::<Instant>;
         let mut looked = Instant::now();
         loop {
@@ -420,6 +422,7 @@ impl Life<'_> {
                 },
             }
             if looked.elapsed() > Duration::from_millis(100) {
+                place::still_wanted()?;
                 looked = Instant::now();
                 let is_idle = self.is_idle();
                 idle_since = is_idle.then(|| idle_since.unwrap_or_else(Instant::now));
@@ -448,12 +451,15 @@ impl Life<'_> {
             self.wait_for_the_end();
         }
         self.heal_due(true)?;
-        let until = Instant::now() + PATIENCE;
+        let mut until = Instant::now() + self.patience();
         let mut idle: Option<(Instant, u64)> = None;
         while !self.is_answered.load(Ordering::Relaxed) && Instant::now() < until {
+            place::still_wanted()?;
             std::thread::sleep(LOOK);
         }
+        let mut length = self.journal_length();
         loop {
+            place::still_wanted()?;
             let looked = self
                 .world
                 .settled_state()
@@ -469,6 +475,11 @@ impl Life<'_> {
                 },
                 Err(error) => {
                     idle = None;
+                    // Whoever gets on may take as long as it takes; an undoing that fails for ever writes no records.
+                    let now = self.journal_length();
+                    if self.round.planted.is_some() && now > length {
+                        (length, until) = (now, Instant::now() + self.patience());
+                    }
                     if Instant::now() > until {
                         return Err(error.context("it does not settle"));
                     }
@@ -480,6 +491,19 @@ impl Life<'_> {
 }
 
 impl Life<'_> {
+    fn patience(&self) -> Duration {
+        match self.round.planted {
+            // Of a planted defect it is enough to see that something is wrong.
+            Some(_) => PLANTED_PATIENCE,
+            None => PATIENCE,
+        }
+    }
+
+    fn journal_length(&self) -> u64 {
+        let journal = std::fs::metadata(self.world.state_dir().join("journal.jsonl"));
+        journal.map_or(0, |journal| journal.len())
+    }
+
     fn is_idle(&self) -> bool {
         self.is_answered.load(Ordering::Relaxed) && self.world.settled_state().is_ok()
     }

@@ -27,6 +27,9 @@ struct Options {
     /// Begin no round after so many minutes
     #[arg(long)]
     minutes: Option<f64>,
+    /// Begin no round while there is this file: for a machine that somebody else needs for himself now and then
+    #[arg(long)]
+    pause: Option<PathBuf>,
     /// crm-sqlite, crm-postgres, or all: each application with each rung; may be given several times
     #[arg(long, default_value = "crm-sqlite")]
     app: Vec<String>,
@@ -114,19 +117,19 @@ fn run(options: &Options) -> Result<bool> {
         Some(directory) => std::path::absolute(directory)?,
         None => temporary.path().to_owned(),
     };
+    let until = options
+        .minutes
+        .map(|minutes| Instant::now() + Duration::from_secs_f64(minutes * 60.0));
     let plans = plans(options, seed, &directory)?;
     eprintln!("seed {seed}");
-    let mut ready = Vec::new();
+    let plans = campaign::all_ready(plans, options.parallel.min(2))?;
     let mut changes = std::collections::BTreeMap::new();
-    for plan in &plans {
-        eprintln!("preparing {}", plan.app.name());
-        let it = campaign::ready(plan)?;
+    for (plan, ready) in &plans {
         for scenario in &plan.scenarios {
-            let (all, records) = it.changes(*scenario);
+            let (all, records) = ready.changes(*scenario);
             let what = format!("{}, {}", plan.app.name(), scenario.title());
-            changes.insert(what, (all, records, it.took_ms(*scenario)));
+            changes.insert(what, (all, records, ready.took_ms(*scenario)));
         }
-        ready.push(it);
     }
     for (what, (all, records, took)) in &changes {
         eprintln!(
@@ -147,10 +150,20 @@ fn run(options: &Options) -> Result<bool> {
         };
         proof::add(file, &Entry::Run(run))?;
     }
-    let mut done = Vec::new();
-    for (plan, ready) in plans.iter().zip(&ready) {
-        done.extend(all(options, plan, ready)?);
-    }
+    let pace = campaign::Pace {
+        until,
+        pause: options.pause.clone(),
+        parallel: options.parallel,
+        told: &|number, count, one| {
+            eprintln!("{number}/{count} {}", line(one));
+            if let Some(file) = &options.results
+                && let Err(error) = proof::add(file, &Entry::Done(Box::new(one.clone())))
+            {
+                eprintln!("the result is not kept: {error:#}");
+            }
+        },
+    };
+    let done = campaign::run(&plans, &pace)?;
     let is_good = told(options, seed, &done)?;
     if !is_good && options.dir.is_none() {
         eprintln!(
@@ -167,7 +180,7 @@ fn command_line(seed: u64) -> String {
     let mut arguments = std::env::args().skip(1);
     while let Some(word) = arguments.next() {
         match word.as_str() {
-            "--dir" | "--results" | "--seed" => drop(arguments.next()),
+            "--dir" | "--results" | "--seed" | "--pause" => drop(arguments.next()),
             _ => words.push(word),
         }
     }
@@ -198,9 +211,6 @@ fn plans(options: &Options, seed: u64, directory: &Path) -> Result<Vec<Plan>> {
     for fault in &options.fault {
         obnova_crash::faults::named(fault)?;
     }
-    let until = options
-        .minutes
-        .map(|minutes| Instant::now() + Duration::from_secs_f64(minutes * 60.0));
     let rounds = options.rounds.unwrap_or(match options.enumerate {
         Some(_) => 0,
         None => 20,
@@ -229,8 +239,6 @@ fn plans(options: &Options, seed: u64, directory: &Path) -> Result<Vec<Plan>> {
                 seed: seed + number * rounds.div_ceil(shares),
                 rounds: own,
                 enumerate: options.enumerate,
-                until,
-                parallel: options.parallel,
                 planted: *planted,
                 directory: directory.to_owned(),
             });
@@ -274,19 +282,6 @@ fn told(options: &Options, seed: u64, done: &[Done]) -> Result<bool> {
         false => print!("{}", table::markdown(&lines)),
     }
     Ok(!done.iter().any(|one| is_violated(&one)))
-}
-
-fn all(options: &Options, plan: &Plan, ready: &campaign::Ready) -> Result<Vec<Done>> {
-    let rounds = campaign::rounds(plan, ready)?;
-    let count = rounds.len();
-    campaign::run(plan, ready, &rounds, &|index, one| {
-        eprintln!("{}/{count} {}", index + 1, line(one));
-        if let Some(file) = &options.results
-            && let Err(error) = proof::add(file, &Entry::Done(Box::new(one.clone())))
-        {
-            eprintln!("the result is not kept: {error:#}");
-        }
-    })
 }
 
 /// A round in a line, or a few when it failed.

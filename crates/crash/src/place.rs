@@ -9,6 +9,21 @@ use anyhow::{Context, Result, ensure};
 /// Mount points of a life; the same for each.
 pub const BASE: &str = "/run/obnova-crash";
 
+/// The file among its logs that tells a life to end, because nobody wants its result any more.
+pub const GIVEN_UP: &str = "given-up";
+
+/// Fails when nobody wants this life's result any more.
+///
+/// # Errors
+/// So it is.
+pub fn still_wanted() -> Result<()> {
+    ensure!(
+        !out().join(GIVEN_UP).exists(),
+        "nobody wants to know any more"
+    );
+    Ok(())
+}
+
 /// Where the installation lies.
 pub fn world() -> PathBuf {
     Path::new(BASE).join("world")
