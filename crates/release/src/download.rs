@@ -80,7 +80,7 @@ async fn download(
     let missing = reuse(&staging, tree, to, cancelled)?;
     fetch_all(transport, &staging, missing, to, progress, cancelled).await?;
     staging.complete(tree)?;
-    durable::sync_file_system(&to.versions)
+    durable::sync_file_system(staging.directory())
         .map_err(Error::local("the new version cannot be made durable"))?;
     wanted.save(&to.versions)?;
     staging.publish()?;

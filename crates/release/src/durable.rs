@@ -5,11 +5,13 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 mod observer;
+#[cfg_attr(unix, path = "durable/unix.rs")]
+#[cfg_attr(windows, path = "durable/windows.rs")]
+mod system;
 
 use observer::or_late;
 pub use observer::{Act, Kind, Observer, Verdict, act, observe, opening};
@@ -44,10 +46,9 @@ pub fn write_new(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 /// Opens a file that must not exist yet, for writing in pieces. The `umask` does not weaken `mode`.
 pub fn create_new(path: &Path, mode: u32) -> io::Result<NewFile> {
     let file = opening(path, || {
-        OpenOptions::new()
+        system::with_mode(&mut OpenOptions::new(), 0o600)
             .write(true)
             .create_new(true)
-            .mode(0o600)
             .open(path)
     })
     .map_err(|error| at(path, error))?;
@@ -69,17 +70,14 @@ pub struct NewFile {
 impl NewFile {
     /// Sets the permission bits and syncs the content.
     pub fn finish(self) -> io::Result<()> {
-        self.file
-            .set_permissions(fs::Permissions::from_mode(self.mode & 0o7777))
+        system::set_mode(&self.file, self.mode)
             .and_then(|()| act(Kind::Sync, &self.path, || self.file.sync_all()))
             .map_err(|error| at(&self.path, error))
     }
 
     /// Sets the permission bits without syncing: for many files that one [`sync_file_system`] makes durable together.
     pub fn finish_unsynced(self) -> io::Result<()> {
-        self.file
-            .set_permissions(fs::Permissions::from_mode(self.mode & 0o7777))
-            .map_err(|error| at(&self.path, error))
+        system::set_mode(&self.file, self.mode).map_err(|error| at(&self.path, error))
     }
 }
 
@@ -108,12 +106,18 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Moves a file within one file system, replacing one at `to`; not synced.
 pub fn rename_unsynced(from: &Path, to: &Path) -> io::Result<()> {
-    act(Kind::Rename, to, || fs::rename(from, to)).map_err(|error| at(to, error))
+    act(Kind::Rename, to, || {
+        system::patiently(|| fs::rename(from, to))
+    })
+    .map_err(|error| at(to, error))
 }
 
 /// Moves a file or directory to a name that must be free: never replaces anything.
 pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-    act(Kind::Rename, to, || rename_to_free_name(from, to)).map_err(|error| at(to, error))?;
+    act(Kind::Rename, to, || {
+        system::patiently(|| system::rename_new(from, to))
+    })
+    .map_err(|error| at(to, error))?;
     sync_parent(to)?;
     if from.parent() != to.parent() {
         sync_parent(from)?;
@@ -121,45 +125,19 @@ pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn rename_to_free_name(from: &Path, to: &Path) -> io::Result<()> {
-    let renamed = rustix::fs::renameat_with(
-        rustix::fs::CWD,
-        from,
-        rustix::fs::CWD,
-        to,
-        rustix::fs::RenameFlags::NOREPLACE,
-    );
-    match renamed {
-        // Some file systems cannot promise it; looking first is all that is left then.
-        Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOSYS) => {
-            if fs::symlink_metadata(to).is_ok() {
-                return Err(io::ErrorKind::AlreadyExists.into());
-            }
-            fs::rename(from, to)
-        }
-        other => Ok(other?),
-    }
-}
-
 /// Syncs a directory: the names in it, not the content of its files.
 pub fn sync_dir(path: &Path) -> io::Result<()> {
-    File::open(path)
-        .and_then(|directory| act(Kind::Sync, path, || directory.sync_all()))
-        .map_err(|error| at(path, error))
+    act(Kind::Sync, path, || system::sync_dir(path)).map_err(|error| at(path, error))
 }
 
-/// Syncs the whole file system that `path` is in: one call instead of thousands after unpacking a tree.
+/// Syncs all that is in the directory `path`: on Linux the whole file system that it is in, with one call instead of thousands.
 pub fn sync_file_system(path: &Path) -> io::Result<()> {
-    File::open(path)
-        .and_then(|directory| act(Kind::Sync, path, || Ok(rustix::fs::syncfs(directory)?)))
-        .map_err(|error| at(path, error))
+    act(Kind::Sync, path, || system::sync_all_of(path)).map_err(|error| at(path, error))
 }
 
 /// Syncs the content and attributes of an existing file.
 pub fn sync_file(path: &Path) -> io::Result<()> {
-    File::open(path)
-        .and_then(|file| act(Kind::Sync, path, || file.sync_all()))
-        .map_err(|error| at(path, error))
+    act(Kind::Sync, path, || system::sync_file(path)).map_err(|error| at(path, error))
 }
 
 /// Makes a directory and all that is missing above it, and syncs each new name. An existing one is left as it is.
@@ -190,7 +168,9 @@ pub fn create_dir_unsynced(path: &Path) -> io::Result<()> {
 
 /// Removes a file that may be there; not synced.
 pub fn remove_file_unsynced(path: &Path) -> io::Result<()> {
-    match act(Kind::Remove, path, || fs::remove_file(path)) {
+    match act(Kind::Remove, path, || {
+        system::patiently(|| fs::remove_file(path))
+    }) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(at(path, error)),
         _ => Ok(()),
     }
@@ -202,7 +182,8 @@ pub fn remove_file_unsynced(path: &Path) -> io::Result<()> {
 pub fn remove_dir_all(path: &Path) -> io::Result<()> {
     let remove = || match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            make_writable(path).and_then(|()| fs::remove_dir_all(path))
+            system::make_writable(path)?;
+            system::patiently(|| fs::remove_dir_all(path))
         }
         other => other,
     };
@@ -215,7 +196,9 @@ pub fn remove_dir_all(path: &Path) -> io::Result<()> {
 
 /// Removes a file or symbolic link; one that is not there is fine.
 pub fn remove_file(path: &Path) -> io::Result<()> {
-    match act(Kind::Remove, path, || fs::remove_file(path)) {
+    match act(Kind::Remove, path, || {
+        system::patiently(|| fs::remove_file(path))
+    }) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(at(path, error)),
         Ok(()) => sync_parent(path),
@@ -235,17 +218,14 @@ pub fn symlink_swap(link: &Path, target: &Path) -> io::Result<()> {
 
 /// Makes a symbolic link where nothing is yet; not synced.
 pub fn symlink(link: &Path, target: &Path) -> io::Result<()> {
-    act(Kind::Link, link, || {
-        std::os::unix::fs::symlink(target, link)
-    })
-    .map_err(|error| at(link, error))
+    act(Kind::Link, link, || system::symlink(target, link)).map_err(|error| at(link, error))
 }
 
 /// Makes `to`, which must not exist, a copy of the file `from`, sharing its blocks where the file system can; not synced.
 pub fn copy_unsynced(from: &Path, to: &Path, mode: u32) -> io::Result<()> {
     act(Kind::Copy, to, || {
         reflink_copy::reflink_or_copy(from, to)?;
-        fs::set_permissions(to, fs::Permissions::from_mode(mode & 0o7777))
+        system::set_mode_of(to, mode)
     })
     .map_err(|error| at(to, error))
 }
@@ -277,33 +257,20 @@ pub fn remove_temporaries(directory: &Path) -> io::Result<()> {
 /// Exchanges two directories or files of one file system in one instant and syncs both parent directories. Some file
 /// systems cannot: then the error is of kind `InvalidInput` or `Unsupported` and nothing was done.
 pub fn exchange(one: &Path, other: &Path) -> io::Result<()> {
-    act(Kind::Rename, other, || {
-        Ok(rustix::fs::renameat_with(
-            rustix::fs::CWD,
-            one,
-            rustix::fs::CWD,
-            other,
-            rustix::fs::RenameFlags::EXCHANGE,
-        )?)
-    })
-    .map_err(|error| at(other, error))?;
+    act(Kind::Rename, other, || system::exchange(one, other)).map_err(|error| at(other, error))?;
     sync_parent(one)?;
     sync_parent(other)
 }
 
 /// Sets the permission bits of an existing file or directory; not synced.
 pub fn set_mode_unsynced(path: &Path, mode: u32) -> io::Result<()> {
-    act(Kind::Attributes, path, || {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode & 0o7777))
-    })
-    .map_err(|error| at(path, error))
+    act(Kind::Attributes, path, || system::set_mode_of(path, mode)).map_err(|error| at(path, error))
 }
 
-/// Sets the permission bits of an existing file or directory and syncs it.
+/// Sets the permission bits of an existing file or directory, which its owner may read after it, and syncs it.
 pub fn set_mode(path: &Path, mode: u32) -> io::Result<()> {
-    let file = File::open(path).map_err(|error| at(path, error))?;
     set_mode_unsynced(path, mode)?;
-    act(Kind::Sync, path, || file.sync_all()).map_err(|error| at(path, error))
+    act(Kind::Sync, path, || system::sync_attributes(path)).map_err(|error| at(path, error))
 }
 
 /// A file that only grows, such as a journal.
@@ -320,11 +287,10 @@ impl Append {
     pub fn open(path: &Path, mode: u32) -> io::Result<Self> {
         let existed = path.exists();
         let file = opening(path, || {
-            OpenOptions::new()
+            system::with_mode(&mut OpenOptions::new(), mode)
                 .read(true)
                 .append(true)
                 .create(true)
-                .mode(mode)
                 .open(path)
         })
         .map_err(|error| at(path, error))?;
@@ -364,9 +330,11 @@ impl Append {
     /// Cuts the file to `length` bytes: a torn tail is taken off this way.
     pub fn truncate(&mut self, length: u64) -> io::Result<()> {
         let (file, path) = (&self.file, &self.path);
-        act(Kind::Truncate, path, || file.set_len(length))
-            .and_then(|()| act(Kind::Sync, path, || file.sync_all()))
-            .map_err(|error| at(path, error))
+        act(Kind::Truncate, path, || {
+            system::set_length(file, path, length)
+        })
+        .and_then(|()| act(Kind::Sync, path, || file.sync_all()))
+        .map_err(|error| at(path, error))
     }
 
     /// The length in bytes.
@@ -390,11 +358,10 @@ impl Partial {
     /// Opens or makes the file; the next piece goes to its end.
     pub fn open(path: &Path) -> io::Result<Self> {
         opening(path, || {
-            OpenOptions::new()
+            system::with_mode(&mut OpenOptions::new(), 0o600)
                 .read(true)
                 .append(true)
                 .create(true)
-                .mode(0o600)
                 .open(path)
         })
         .map(|file| Self {
@@ -413,7 +380,7 @@ impl Partial {
 
     /// Throws away what is in it.
     pub fn clear(&mut self) -> io::Result<()> {
-        self.file.set_len(0).map_err(|error| at(&self.path, error))
+        system::set_length(&self.file, &self.path, 0).map_err(|error| at(&self.path, error))
     }
 }
 
@@ -445,12 +412,11 @@ impl Lock {
     }
 
     fn open(path: &Path) -> io::Result<File> {
-        OpenOptions::new()
+        system::with_mode(&mut OpenOptions::new(), 0o600)
             .read(true)
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(0o600)
             .open(path)
             .map_err(|error| at(path, error))
     }
@@ -458,7 +424,7 @@ impl Lock {
 
 /// Reads a whole file of at most `limit` bytes; a longer one is an error of kind `FileTooLarge`.
 pub fn read_limited(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    let file = File::open(path).map_err(|error| at(path, error))?;
+    let file = system::patiently(|| File::open(path)).map_err(|error| at(path, error))?;
     let mut bytes = Vec::new();
     file.take(limit.saturating_add(1))
         .read_to_end(&mut bytes)
@@ -501,20 +467,6 @@ fn sync_parent(path: &Path) -> io::Result<()> {
         Some(parent) if !parent.as_os_str().is_empty() => sync_dir(parent),
         _ => sync_dir(Path::new(".")),
     }
-}
-
-fn make_writable(path: &Path) -> io::Result<()> {
-    let metadata = fs::symlink_metadata(path)?;
-    if metadata.is_dir() {
-        fs::set_permissions(
-            path,
-            fs::Permissions::from_mode(metadata.permissions().mode() | 0o700),
-        )?;
-        for entry in fs::read_dir(path)? {
-            make_writable(&entry?.path())?;
-        }
-    }
-    Ok(())
 }
 
 fn at(path: &Path, error: io::Error) -> io::Error {

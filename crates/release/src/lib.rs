@@ -32,6 +32,9 @@ pub mod publish;
 mod route;
 mod source;
 mod store;
+#[cfg_attr(unix, path = "system/unix.rs")]
+#[cfg_attr(windows, path = "system/windows.rs")]
+mod system;
 mod transport;
 mod tree;
 

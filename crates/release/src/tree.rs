@@ -13,6 +13,7 @@ use crate::error::Error;
 mod links;
 mod path;
 mod scan;
+mod windows;
 
 pub use scan::compare;
 pub(crate) use scan::{FoundKind, scan};

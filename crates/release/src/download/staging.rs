@@ -11,6 +11,7 @@ use crate::digest::Digest;
 use crate::durable;
 use crate::error::Error;
 use crate::installed::InstalledRelease;
+use crate::system;
 use crate::tree::{Entry, Tree};
 
 const PREFIX: &str = ".staging-";
@@ -26,6 +27,8 @@ pub(super) struct Staging {
 impl Staging {
     /// Makes the directories of the tree, empty and writable.
     pub(super) fn begin(versions: &Path, version: &Version, tree: &Tree) -> Result<Self, Error> {
+        system::can_hold(tree)
+            .map_err(|reason| Error::invalid(format!("version {version}"), reason))?;
         remove_leftovers(versions)?;
         let staging = Self {
             // A name of its own each time: a thread of a cancelled download may still write to the last one.
@@ -42,6 +45,10 @@ impl Staging {
             }
         }
         Ok(staging)
+    }
+
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
     }
 
     pub(super) fn at(&self, path: &str) -> PathBuf {

@@ -19,6 +19,8 @@ use crate::tree::{Entry, FileEntry, FoundKind, MAX_ENTRIES, Tree, scan};
 
 /// zstd's level: nearly as small as it gets, at a speed that does not stop a vendor's day.
 const LEVEL: i32 = 12;
+/// The permission bits of what is built where files have none: better too much that may be started than too little.
+const EXECUTABLE: u32 = 0o755;
 
 /// What to build from, and where to.
 #[derive(Debug, Clone)]
@@ -106,12 +108,15 @@ fn pack_tree(source: &Path, out: &Path) -> Result<Tree, Error> {
     for item in found {
         match item.kind {
             FoundKind::Directory { mode } => {
+                let mode = mode.unwrap_or(EXECUTABLE);
                 entries.insert(item.path, Entry::Directory { mode });
             }
             FoundKind::Link { target } => {
                 entries.insert(item.path, Entry::Link { target });
             }
-            FoundKind::File { mode, .. } => files.push((item.path, item.absolute, mode)),
+            FoundKind::File { mode, .. } => {
+                files.push((item.path, item.absolute, mode.unwrap_or(EXECUTABLE)));
+            }
         }
     }
     for (path, file) in pack_all(files, out)? {
@@ -133,6 +138,8 @@ fn build_desktops(
     let failed = || Error::local("the release's Desktop cannot be built");
     for (platform, source) in desktops {
         let tree = pack_tree(source, out)?;
+        tree.check_for_platform(platform)
+            .map_err(|reason| Error::invalid(source.display().to_string(), reason))?;
         let programs = description
             .desktop
             .iter()

@@ -1,6 +1,5 @@
 //! One signing key: Ed25519, in a PKCS#8 file that only its owner can read.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -9,6 +8,7 @@ use serde_json::{Value, json};
 use super::Role;
 use crate::durable;
 use crate::error::Error;
+use crate::system;
 
 /// The longest key file, bytes.
 const MAX_LENGTH: u64 = 16 << 10;
@@ -52,16 +52,13 @@ impl Key {
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
         let shown = path.display().to_string();
         let cannot_read = || Error::local(format!("the key {shown} cannot be read"));
-        let mode = std::fs::metadata(path)
-            .map_err(cannot_read())?
-            .permissions()
-            .mode();
-        if mode & 0o077 != 0 {
+        let mode = system::mode(&std::fs::metadata(path).map_err(cannot_read())?);
+        if let Some(mode) = mode.filter(|mode| mode & 0o077 != 0) {
             return Err(Error::invalid(
                 &shown,
                 format!(
                     "is a key that others can read (mode {:o}); chmod 600 it, or mount its file system with umask=077",
-                    mode & 0o777
+                    mode
                 ),
             ));
         }
@@ -120,16 +117,15 @@ mod tests {
         let read = Key::read(&made.path).unwrap();
         assert_eq!(read.id, made.id);
         assert_eq!(read.sign(b"x"), made.sign(b"x"));
-        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode(&made.path), 0o600);
-        assert_eq!(mode(&place), 0o700);
+        let mode = |path: &Path| system::mode(&std::fs::metadata(path).unwrap());
+        // Where there are no permission bits, nothing can be wrong with them.
+        let Some(of_key) = mode(&made.path) else {
+            return;
+        };
+        assert_eq!((of_key, mode(&place)), (0o600, Some(0o700)));
         durable::set_mode(&made.path, 0o640).unwrap();
-        assert!(
-            Key::read(&made.path)
-                .unwrap_err()
-                .to_string()
-                .contains("chmod 600")
-        );
+        let refused = Key::read(&made.path).unwrap_err().to_string();
+        assert!(refused.contains("chmod 600"), "{refused}");
     }
 
     #[test]

@@ -163,9 +163,13 @@ fn read(built: &Path) -> Result<BuiltRelease, Error> {
             let bytes = durable::read_limited(&list, MAX_PACKED_MANIFEST).map_err(Error::local(
                 "the built Desktop cannot be read; build the release with `--desktop`",
             ))?;
+            let shown = list.display().to_string();
+            let tree = Tree::from_packed(&bytes, &shown)?;
+            tree.check_for_platform(platform)
+                .map_err(|reason| Error::invalid(shown, reason))?;
             Ok(BuiltDesktop {
                 path: desktop_tree_path(&description.version, platform),
-                tree: Tree::from_packed(&bytes, &list.display().to_string())?,
+                tree,
                 bytes,
             })
         })

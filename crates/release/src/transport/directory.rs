@@ -1,11 +1,11 @@
 //! A repository in a directory: a file share, a stick, or the vendor's own machine.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use crate::error::Error;
+use crate::system;
 
 /// A whole file of at most `limit` bytes; `None` when there is no such file.
 pub(super) fn fetch(base: &Path, path: &str, limit: u64) -> Result<Option<Vec<u8>>, Error> {
@@ -40,11 +40,7 @@ pub(crate) fn open_regular(path: &Path) -> Result<Option<File>, Error> {
     if std::fs::metadata(path).is_ok_and(|found| !found.is_file()) {
         return Err(refused());
     }
-    let opened = OpenOptions::new()
-        .read(true)
-        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits() as i32)
-        .open(path);
-    let file = match opened {
+    let file = match system::open_at_once(path) {
         Ok(file) => file,
         Err(error)
             if matches!(

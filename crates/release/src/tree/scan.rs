@@ -1,12 +1,12 @@
 //! What is on the disk in a directory, and whether it is a tree.
 
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{Entry, Tree};
 use crate::digest::Digest;
 use crate::error::Error;
+use crate::system;
 
 /// One thing found in a directory.
 #[derive(Debug)]
@@ -18,10 +18,13 @@ pub(crate) struct Found {
     pub(crate) kind: FoundKind,
 }
 
+/// Permission bits, where the operating system has any.
+pub(crate) type Mode = Option<u32>;
+
 #[derive(Debug)]
 pub(crate) enum FoundKind {
-    Directory { mode: u32 },
-    File { mode: u32, size: u64 },
+    Directory { mode: Mode },
+    File { mode: Mode, size: u64 },
     Link { target: String },
 }
 
@@ -53,11 +56,11 @@ fn look_at(root: &Path, absolute: &Path) -> Result<Found, Error> {
         .strip_prefix(root)
         .ok()
         .and_then(Path::to_str)
-        .ok_or_else(|| Error::invalid(&shown, "has a name that is not text in UTF-8"))?
-        .to_owned();
+        .ok_or_else(|| Error::invalid(&shown, "has a name that is not text in UTF-8"))?;
+    let path = system::inside(path);
     let metadata = fs::symlink_metadata(absolute).map_err(cannot_read())?;
     let kind = metadata.file_type();
-    let mode = metadata.permissions().mode() & 0o777;
+    let mode = system::mode(&metadata);
     let kind = if kind.is_dir() {
         FoundKind::Directory { mode }
     } else if kind.is_file() {
@@ -74,13 +77,7 @@ fn look_at(root: &Path, absolute: &Path) -> Result<Found, Error> {
             target: target.to_owned(),
         }
     } else {
-        let what = if kind.is_fifo() {
-            "pipe"
-        } else if kind.is_socket() {
-            "socket"
-        } else {
-            "device"
-        };
+        let what = system::kind(kind);
         return Err(Error::invalid(
             shown,
             format!("is a {what}; only files, directories and links can be released"),
@@ -129,12 +126,12 @@ pub fn compare(root: &Path, tree: &Tree) -> Result<(), Error> {
 fn difference(item: &Found, entry: &Entry) -> Result<Option<&'static str>, Error> {
     Ok(match (&item.kind, entry) {
         (FoundKind::Directory { mode }, Entry::Directory { mode: right }) => {
-            (mode != right).then_some("has other permissions")
+            differs(mode, *right).then_some("has other permissions")
         }
         (FoundKind::Link { target }, Entry::Link { target: right }) => {
             (target != right).then_some("links elsewhere")
         }
-        (FoundKind::File { mode, .. }, Entry::File(file)) if *mode != file.mode => {
+        (FoundKind::File { mode, .. }, Entry::File(file)) if differs(mode, file.mode) => {
             Some("has other permissions")
         }
         (FoundKind::File { size, .. }, Entry::File(file)) if *size != file.size => {
@@ -151,4 +148,9 @@ fn difference(item: &Found, entry: &Entry) -> Result<Option<&'static str>, Error
         }
         _ => Some("is of another kind"),
     })
+}
+
+/// Without permission bits there is nothing to be different.
+fn differs(found: &Mode, right: u32) -> bool {
+    found.is_some_and(|mode| mode != right)
 }

@@ -169,3 +169,23 @@ fn a_manifest_with_something_behind_it_or_cut_off_is_refused() {
     Tree::from_packed(&whole[..whole.len() - 1], "tree").unwrap_err();
     Tree::from_packed(b"", "tree").unwrap_err();
 }
+
+#[test]
+fn what_windows_cannot_hold_is_refused_for_windows_only() {
+    for (path, entry) in [
+        ("readme.txt:hidden", file()),
+        ("what?.txt", file()),
+        ("a*", directory()),
+        ("\"quoted\"", file()),
+        ("less<more", file()),
+        ("pipe|line", file()),
+        ("current", link("bin")),
+    ] {
+        let tree = tree(&[("bin", directory()), (path, entry)]).unwrap();
+        tree.check_for_platform("linux-x86_64").unwrap();
+        let reason = tree.check_for_platform("windows-x86_64").unwrap_err();
+        assert!(reason.contains("Windows"), "{reason}");
+    }
+    let ordinary = tree(&[("bin", directory()), ("bin/žluť (1)+.exe", file())]).unwrap();
+    ordinary.check_for_platform("windows-x86_64").unwrap();
+}
