@@ -326,6 +326,7 @@ impl Shared {
         facts.state.rehearsing = Some(Rehearsing {
             route: vec![version.clone()],
             at: Some(version.clone()),
+            tried: Vec::new(),
             version,
             started: Timestamp::now(),
             actor,

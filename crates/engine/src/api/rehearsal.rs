@@ -18,6 +18,9 @@ pub struct Rehearsing {
     /// The version that is being tried at the moment.
     #[serde(default)]
     pub at: Option<Version>,
+    /// The versions that were tried before that one. None has a forecast yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried: Vec<Hop>,
     /// When it began.
     pub started: Timestamp,
     /// Who asked, or `obnova` when it began by itself.

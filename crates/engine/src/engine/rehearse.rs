@@ -404,6 +404,7 @@ impl Run {
                 version: wish.version.clone(),
                 route: wish.route.clone(),
                 at: wish.route.first().cloned(),
+                tried: Vec::new(),
                 started: Timestamp::now(),
                 actor: wish.actor.clone(),
                 steps: rehearsal::step_names().into_iter().map(waiting).collect(),

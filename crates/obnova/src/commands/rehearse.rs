@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use obnova_engine::api::{
-    Answer, Problem, Rehearsal, RehearsalOutcome, Rehearsing, Request, State, StepStatus,
+    Answer, Problem, Rehearsal, RehearsalOutcome, Rehearsing, Request, State, StepState, StepStatus,
 };
 use obnova_engine::client::Client;
 use obnova_engine::problem;
@@ -66,7 +66,8 @@ async fn make(
         let version = running.version.to_string();
         say(&output.text.with("cli-rehearsing", &[("version", &version)]))?;
     }
-    let ended = follow(client, running, output).await?;
+    let mut printed = Printed::default();
+    let ended = follow(client, running, &mut printed, output).await?;
     let done = ended.rehearsed.as_ref();
     let done = done.filter(|it| it.version == wanted.0 && it.started >= wanted.1);
     // An engine that was started anew meanwhile knows only what counts.
@@ -74,6 +75,9 @@ async fn make(
     let Some(done) = done else {
         anyhow::bail!(output.text.get("cli-rehearsal-nowhere"));
     };
+    if done.outcome != RehearsalOutcome::NotMade {
+        printed.ended(done, output)?;
+    }
     match output.json {
         true => output.line(&json!({ "rehearsal": done }))?,
         false => say(&told(output.text, done))?,
@@ -85,19 +89,12 @@ async fn make(
 async fn follow(
     client: &Client,
     mut running: Rehearsing,
+    printed: &mut Printed,
     output: &Output,
 ) -> anyhow::Result<State> {
-    let mut said: BTreeSet<String> = BTreeSet::new();
     let mut tries = 0;
-    let mut at = None;
     loop {
-        if running.at != at {
-            // The same steps again, of the next version.
-            said.retain(|step| COMMON.contains(&step.as_str()));
-            at.clone_from(&running.at);
-            print_at(&running, output)?;
-        }
-        print_new(&running, &mut said, output)?;
+        printed.running(&running, output)?;
         tokio::time::sleep(POLL).await;
         match client.call(&Request::State).await {
             Ok(Answer::State(state)) => {
@@ -114,35 +111,64 @@ async fn follow(
     }
 }
 
-fn print_at(running: &Rehearsing, output: &Output) -> anyhow::Result<()> {
-    match (rehearsing_at(output.text, running), output.json) {
-        (Some(_), true) => output.line(&json!({ "at": running.at }))?,
-        (Some(line), false) => say(&line)?,
-        (None, _) => {}
-    }
-    Ok(())
+/// What has been told of a rehearsal, so that everything is told once however late it is seen.
+#[derive(Default)]
+struct Printed {
+    versions: BTreeSet<Version>,
+    steps: BTreeSet<(Option<Version>, String)>,
 }
 
-fn print_new(
-    running: &Rehearsing,
-    said: &mut BTreeSet<String>,
-    output: &Output,
-) -> anyhow::Result<()> {
-    for step in &running.steps {
-        if step.status != StepStatus::Done || !said.insert(step.step.clone()) {
-            continue;
+impl Printed {
+    fn version(
+        &mut self,
+        at: &Version,
+        route: &[Version],
+        steps: &[StepState],
+        output: &Output,
+    ) -> anyhow::Result<()> {
+        if self.versions.insert(at.clone()) {
+            match (rehearsing_at(output.text, route, at), output.json) {
+                (Some(_), true) => output.line(&json!({ "at": at }))?,
+                (Some(line), false) => say(&line)?,
+                (None, _) => {}
+            }
         }
-        let took = step.took_ms.unwrap_or(0);
-        match output.json {
-            true => output.line(&json!({ "step": step }))?,
-            false => say(&format!(
-                "  {} ({})",
-                output.text.step(&step.step),
-                seconds(took)
-            ))?,
+        for step in steps {
+            let is_common = COMMON.contains(&step.step.as_str());
+            let key = ((!is_common).then(|| at.clone()), step.step.clone());
+            if step.status != StepStatus::Done || !self.steps.insert(key) {
+                continue;
+            }
+            let took = step.took_ms.unwrap_or(0);
+            match output.json {
+                true => output.line(&json!({ "step": step }))?,
+                false => say(&format!(
+                    "  {} ({})",
+                    output.text.step(&step.step),
+                    seconds(took)
+                ))?,
+            }
         }
+        Ok(())
     }
-    Ok(())
+
+    fn running(&mut self, running: &Rehearsing, output: &Output) -> anyhow::Result<()> {
+        for hop in &running.tried {
+            self.version(&hop.version, &running.route, &hop.steps, output)?;
+        }
+        let at = running.at.as_ref().unwrap_or(&running.version);
+        self.version(at, &running.route, &running.steps, output)
+    }
+
+    /// What ended after the last look.
+    fn ended(&mut self, done: &Rehearsal, output: &Output) -> anyhow::Result<()> {
+        let route = done.route();
+        for hop in done.walk.iter().filter(|hop| !hop.steps.is_empty()) {
+            self.version(&hop.version, &route, &hop.steps, output)?;
+        }
+        let last = done.failed.as_ref().unwrap_or(&done.version);
+        self.version(last, &route, &done.steps, output)
+    }
 }
 
 fn newest(state: &State) -> Option<&Rehearsal> {

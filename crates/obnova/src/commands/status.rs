@@ -5,10 +5,11 @@ use std::process::ExitCode;
 use obnova_center::proven;
 use obnova_engine::api::{
     Answer, Expired, Forecast, ForecastTraffic, Isolation, Phase, Rehearsal, RehearsalOutcome,
-    Rehearsing, Request, State,
+    Request, State,
 };
 use obnova_engine::client::Client;
 use obnova_text::Text;
+use semver::Version;
 
 use crate::output::{Failed, Output, explain};
 
@@ -47,7 +48,8 @@ fn describe(text: &Text, state: &State) -> String {
     if let Some(running) = &state.rehearsing {
         let version = running.version.to_string();
         lines.push(text.with("cli-rehearsing", &[("version", &version)]));
-        lines.extend(rehearsing_at(text, running));
+        let at = running.at.as_ref();
+        lines.extend(at.and_then(|at| rehearsing_at(text, &running.route, at)));
     }
     let Some(check) = &state.check else {
         lines.push(text.get("cli-never-checked"));
@@ -123,13 +125,15 @@ pub fn rehearsal(text: &Text, known: &Rehearsal) -> String {
 }
 
 /// Which of several versions a rehearsal has come to.
-pub fn rehearsing_at(text: &Text, running: &Rehearsing) -> Option<String> {
-    let at = running.at.as_ref().filter(|_| running.route.len() > 1)?;
-    let number = running.route.iter().position(|version| version == at)? + 1;
+pub fn rehearsing_at(text: &Text, route: &[Version], at: &Version) -> Option<String> {
+    let number = route.iter().position(|version| version == at)? + 1;
+    if route.len() < 2 {
+        return None;
+    }
     let args = [
         ("at", at.to_string()),
         ("number", number.to_string()),
-        ("total", running.route.len().to_string()),
+        ("total", route.len().to_string()),
     ];
     let args = args.each_ref().map(|(name, value)| (*name, value.as_str()));
     Some(text.with("cli-rehearsal-running-at", &args))

@@ -34,8 +34,6 @@ struct Account {
     data_bytes: u64,
     /// What was measured of each version on the way.
     measured: Vec<Measured>,
-    /// The steps of those whose update was tried.
-    steps: Vec<Vec<StepState>>,
     /// Which of them is spoken of.
     at: usize,
     log: Vec<String>,
@@ -59,7 +57,6 @@ impl Engine {
             isolation: Isolation::None,
             data_bytes: 0,
             measured: vec![Measured::default(); wish.route.len()],
-            steps: Vec::new(),
             at: 0,
             log: Vec::new(),
             step_began: Instant::now(),
@@ -343,11 +340,15 @@ impl Engine {
             let Some(run) = &mut slot.running else { return };
             let route = &run.rehearsing.route;
             account.at = route.iter().position(|it| it == version).unwrap_or(0);
-            run.rehearsing.at = Some(version.clone());
+            let before = run.rehearsing.at.replace(version.clone());
             if account.at == 0 {
                 return;
             }
-            account.steps.push(of_update(&run.rehearsing.steps));
+            run.rehearsing.tried.extend(before.map(|version| Hop {
+                version,
+                steps: of_update(&run.rehearsing.steps),
+                forecast: None,
+            }));
             for step in run
                 .rehearsing
                 .steps
@@ -439,19 +440,20 @@ impl Engine {
     /// Writes the result, unless it was broken off and an earlier one counts.
     fn conclude(&self, wish: &Wish, began: Timestamp, mut account: Account) {
         let Ok(from) = self.installed() else { return };
-        let steps = self.rehearsals.rehearsing().map(|it| it.steps);
+        let (tried, steps) = match self.rehearsals.rehearsing() {
+            Some(running) => (running.tried, running.steps),
+            None => (Vec::new(), Vec::new()),
+        };
         let outcome = account.outcome.unwrap_or(RehearsalOutcome::NotMade);
         let problem = account.problem.take();
         tracing::info!(version = %wish.version, ?outcome, ?problem, "the rehearsal has ended");
         let is_broken_off = problem
             .as_ref()
             .is_some_and(|problem| problem.code == problem::REHEARSAL_BROKEN_OFF);
-        let steps = steps.unwrap_or_default();
         let forecasts = match outcome {
             RehearsalOutcome::Passed => self.foretell(wish, &from, &mut account),
             RehearsalOutcome::Failed | RehearsalOutcome::NotMade => Vec::new(),
         };
-        account.steps.push(of_update(&steps));
         let rehearsal = Rehearsal {
             version: wish.version.clone(),
             from: from.clone(),
@@ -460,7 +462,7 @@ impl Engine {
             actor: wish.actor.clone(),
             outcome,
             forecast: together(&forecasts),
-            walk: walk(wish, account.steps, forecasts),
+            walk: walk(wish, tried, of_update(&steps), forecasts),
             failed: account.failed,
             steps,
             problem,
@@ -577,11 +579,12 @@ fn of_update(steps: &[StepState]) -> Vec<StepState> {
 }
 
 /// What is kept of each version on the way; nothing where there is only one, of which all else speaks.
-fn walk(wish: &Wish, steps: Vec<Vec<StepState>>, forecasts: Vec<Forecast>) -> Vec<Hop> {
+fn walk(wish: &Wish, tried: Vec<Hop>, last: Vec<StepState>, forecasts: Vec<Forecast>) -> Vec<Hop> {
     if wish.route.len() < 2 {
         return Vec::new();
     }
-    let mut steps = steps.into_iter();
+    let before = tried.into_iter().map(|hop| hop.steps);
+    let mut steps = before.chain(std::iter::once(last));
     let mut forecasts = forecasts.into_iter();
     let hop = |version: &Version| Hop {
         version: version.clone(),
