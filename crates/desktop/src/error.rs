@@ -71,6 +71,10 @@ codes! {
     NotInstalled = "not-installed",
     /// A file that says what is installed, or how, is damaged.
     StateDamaged = "state-damaged",
+    /// Another program is installed there.
+    OtherProgram = "other-program",
+    /// It is not known which server to follow.
+    NoServer = "no-server",
     /// A version could not be started.
     CannotStart = "cannot-start",
     /// Stopped on request.

@@ -34,6 +34,16 @@ impl Layout {
         self.root.join("root.json")
     }
 
+    /// The launcher, under the product's name, and the command line: they stay while versions come and go.
+    pub fn programs(&self) -> PathBuf {
+        self.root.join("bin")
+    }
+
+    /// The icon in menus.
+    pub(crate) fn icon(&self) -> PathBuf {
+        self.root.join("icon.svg")
+    }
+
     /// The versions, side by side.
     pub fn versions(&self) -> PathBuf {
         self.root.join("versions")

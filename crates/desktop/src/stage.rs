@@ -3,7 +3,7 @@
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use obnova_release::{DesktopProgram, InstalledRelease};
+use obnova_release::{Description, DesktopProgram, InstalledRelease};
 
 use crate::check::Wanted;
 use crate::desktop::Desktop;
@@ -29,19 +29,23 @@ impl Desktop {
     /// # Errors
     /// It is not here, not whole, or not fit for this computer.
     pub fn stage(&self, wanted: &Wanted) -> Result<Staged, Error> {
+        self.stage_described(wanted.release.description())
+    }
+
+    /// The same of what this description is of.
+    pub(crate) fn stage_described(&self, description: &Description) -> Result<Staged, Error> {
+        let version = &description.version;
         let versions = self.layout.versions();
-        let release = InstalledRelease::load(&versions, &wanted.version)?;
+        let release = InstalledRelease::load(&versions, version)?;
         release.verify(&versions)?;
         let platform = platform::name();
-        let program = wanted
-            .release
-            .description()
+        let program = description
             .desktop
             .as_ref()
             .and_then(|desktop| desktop.platforms.get(&platform))
-            .ok_or_else(|| Error::new(Code::NoDesktop).arg("server", &wanted.version))?;
+            .ok_or_else(|| Error::new(Code::NoDesktop).arg("server", version))?;
         let installed = Installed {
-            version: wanted.version.clone(),
+            version: version.clone(),
             start: program.start.clone(),
             confirm_seconds: program.confirm_seconds,
         };

@@ -2,6 +2,7 @@
 
 mod cli;
 mod commands;
+mod installer;
 mod output;
 mod prove;
 mod signals;

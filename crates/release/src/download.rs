@@ -15,12 +15,14 @@ use crate::installed::InstalledRelease;
 use crate::transport::Transport;
 use crate::tree::Tree;
 
+mod bundle;
 mod content;
 mod local;
 mod missing;
 mod staging;
 mod unpack;
 
+pub use bundle::Bundle;
 use content::Content;
 pub(crate) use missing::MissingMemo;
 use staging::Staging;
@@ -62,18 +64,34 @@ async fn download(
     progress: &mut dyn FnMut(u64, u64),
     cancelled: &AtomicBool,
 ) -> Result<(), Error> {
+    let _lock = begin(to)?;
+    let wanted = InstalledRelease {
+        description: release.description().clone(),
+        tree: tree(transport, release).await?.clone(),
+    };
+    put_together(transport, &wanted, to, progress, cancelled).await
+}
+
+/// Makes the directories, and keeps others out of them.
+fn begin(to: &Destination) -> Result<Lock, Error> {
     let cannot_make = || Error::local("the directory of versions cannot be made");
     durable::create_dir_all(&to.versions).map_err(cannot_make())?;
     durable::create_dir_all(&to.content).map_err(cannot_make())?;
-    let _lock = Lock::try_take(&to.versions.join(".lock")).map_err(Error::local(
+    Lock::try_take(&to.versions.join(".lock")).map_err(Error::local(
         "another download into these versions is running",
-    ))?;
-    let tree = tree(transport, release).await?;
-    let wanted = InstalledRelease {
-        description: release.description().clone(),
-        tree: tree.clone(),
-    };
-    if is_there(&wanted, &to.versions) {
+    ))
+}
+
+/// With [`begin`]'s lock.
+async fn put_together(
+    transport: &Transport,
+    wanted: &InstalledRelease,
+    to: &Destination,
+    progress: &mut dyn FnMut(u64, u64),
+    cancelled: &AtomicBool,
+) -> Result<(), Error> {
+    let tree = &wanted.tree;
+    if is_there(wanted, &to.versions) {
         return Ok(());
     }
     let staging = Staging::begin(&to.versions, &wanted.description.version, tree)?;

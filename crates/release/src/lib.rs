@@ -46,7 +46,7 @@ pub use description::{
 };
 pub use desktop::NoDesktop;
 pub use digest::Digest;
-pub use download::Destination;
+pub use download::{Bundle, Destination};
 pub use error::{Error, ErrorKind};
 pub use installed::InstalledRelease;
 pub use installers::Installer;

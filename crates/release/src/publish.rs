@@ -26,6 +26,7 @@ mod rotate;
 mod state;
 mod trial_repository;
 
+pub(crate) use build::built_desktop;
 pub use build::{BuildOptions, Built, build, build_with_desktops};
 pub use init::{InitOptions, Initialised, init};
 pub use installers::{AddedInstaller, add_installer, description};

@@ -108,7 +108,8 @@ areas!(
     "mails",
     "front",
     "cli",
-    "desktop"
+    "desktop",
+    "installer"
 );
 
 /// The texts of one language.

@@ -1,6 +1,8 @@
 //! `obnova release …`: the vendor's commands. Each is a function of [`obnova_release::publish`]; here are only their
 //! arguments and what they print. For developers, and therefore in English.
 
+mod installer;
+
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -60,6 +62,8 @@ pub enum Args {
         #[arg(long, value_name = "DIR")]
         out: PathBuf,
     },
+    #[command(after_help = installer::EXAMPLES)]
+    Installer(installer::Args),
     /// Break the update to a built release off at every moment, and prove that it always ends old or new.
     ///
     /// On installations made for it, with data that your program puts in. What was proven is signed and published with the
@@ -232,6 +236,17 @@ pub fn run(args: Args, json: bool) -> anyhow::Result<()> {
                     built.entries,
                     size(built.bytes),
                     size(built.packed_bytes),
+                )
+            })
+        }
+        Args::Installer(args) => {
+            let added = installer::run(args)?;
+            print(json, &added, || {
+                format!(
+                    "Made {}, {}, SHA-256 {}. Publish the release to sign it.",
+                    added.file.display(),
+                    size(added.bytes),
+                    added.sha256,
                 )
             })
         }

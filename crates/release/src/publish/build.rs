@@ -126,7 +126,7 @@ fn pack_tree(source: &Path, out: &Path) -> Result<Tree, Error> {
 }
 
 /// The file list of a built release's Desktop.
-pub(super) fn built_desktop(built: &Path, platform: &str) -> PathBuf {
+pub(crate) fn built_desktop(built: &Path, platform: &str) -> PathBuf {
     built.join("desktop").join(platform).join("tree.json.zst")
 }
 

@@ -1,5 +1,6 @@
 //! The command line: arguments, and what is printed.
 
+mod install;
 mod print;
 
 use std::path::PathBuf;
@@ -79,6 +80,32 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         authorities: Option<PathBuf>,
     },
+    /// Install what an installer has brought: what its script does after it has unpacked itself.
+    Install {
+        /// The directory of what the installer has brought.
+        #[arg(long, value_name = "DIR")]
+        package: PathBuf,
+        /// The address of the customer's Administration Centre; that of an earlier installation unless given.
+        #[arg(long, value_name = "URL")]
+        server: Option<Url>,
+        /// A file with certificate authorities to believe besides those of this computer, as PEM.
+        #[arg(long, value_name = "FILE")]
+        authorities: Option<PathBuf>,
+        /// Do not put the program into the menu.
+        #[arg(long)]
+        no_menu: bool,
+        /// Start the agent with the user's session.
+        #[arg(long)]
+        autostart: bool,
+        /// Print errors only.
+        #[arg(long)]
+        silent: bool,
+    },
+    /// Remove all that was installed. The user's data is elsewhere and stays.
+    #[command(after_help = "Example:\n  obnova-desktop --root ~/.local/share/crm uninstall")]
+    Uninstall,
+    /// Become the agent of the installed version: its `bin/obnova-desktop-gui agent`.
+    Agent,
     /// Show what is here, without the network.
     #[command(after_help = "Example:\n  obnova-desktop status --json")]
     Status,
@@ -146,9 +173,18 @@ fn run(cli: Cli, output: &Output) -> Result<u8, Error> {
         return Ok(0);
     }
     // The launcher is given absolute paths, and so are programs that it starts.
-    let desktop = Desktop::open(&std::path::absolute(&cli.root)?)?;
+    let root = std::path::absolute(&cli.root)?;
+    if let Command::Install { .. } = cli.command {
+        return install::run(root, cli.command, output);
+    }
+    let desktop = Desktop::open(&root)?;
     match cli.command {
-        Command::Init { .. } => {}
+        Command::Init { .. } | Command::Install { .. } => {}
+        Command::Uninstall => {
+            desktop.uninstall()?;
+            output.removed(&root);
+        }
+        Command::Agent => return install::agent(&desktop, output),
         Command::Status => output.status(&desktop.status()?),
         Command::Check => {
             let found = desktop.check()?;

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
-use obnova_desktop::{Applied, Confirmed, Direction, Error, Found, News, Reason, Status, Wanted};
+use obnova_desktop::{Applied, Confirmed, Direction, Error, Found, Installation, News, Reason, Status, Wanted};
 use obnova_text::{Lang, Text, bytes};
 use serde::Serialize;
 use serde_json::json;
@@ -53,6 +53,47 @@ impl Output {
         self.print(&json!({ "root": path }), || {
             self.with("desktop-made", &[("path", &path)])
         });
+    }
+
+    pub fn installed(&self, installed: &Installation) {
+        self.print(installed, || {
+            let (version, program) = (
+                installed.version.to_string(),
+                installed.program.display().to_string(),
+            );
+            let previous = installed.previous.as_ref().map(ToString::to_string);
+            let key = match &previous {
+                None => "installer-installed",
+                Some(previous) if *previous == version => "installer-there",
+                Some(_) => "installer-updated",
+            };
+            let values = [
+                ("name", &*installed.name),
+                ("version", &version),
+                ("previous", previous.as_deref().unwrap_or_default()),
+                ("program", &program),
+            ];
+            let server = self.with("installer-server", &[("server", &installed.server)]);
+            format!("{}\n{server}", self.with(key, &values))
+        });
+    }
+
+    pub fn removed(&self, root: &Path) {
+        let path = root.display().to_string();
+        self.print(&json!({ "removed": path }), || {
+            self.with("installer-removed", &[("path", &path)])
+        });
+    }
+
+    pub fn no_agent(&self, version: &str, path: &Path) {
+        let path = path.display().to_string();
+        eprintln!(
+            "{}",
+            self.with(
+                "installer-no-agent",
+                &[("version", version), ("path", &path)]
+            )
+        );
     }
 
     pub fn status(&self, status: &Status) {

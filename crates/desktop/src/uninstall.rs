@@ -1,0 +1,53 @@
+//! Removing an installation. The program's own data of the user is elsewhere and stays.
+
+use obnova_release::durable::{self, Lock};
+
+use crate::desktop::Desktop;
+use crate::error::{Code, Error};
+use crate::sweep;
+
+impl Desktop {
+    /// Removes the entries in menus and all that was installed. What says that something is installed here goes last, so that it
+    /// may be called again after a kill. Files that are not Obnova's stay, and the directory with them.
+    ///
+    /// # Errors
+    /// A version runs, or the disk refuses.
+    pub fn uninstall(&self) -> Result<(), Error> {
+        let layout = &self.layout;
+        durable::create_dir_all(&layout.state())?;
+        let _lock = Lock::take(&layout.lock())?;
+        let versions = std::fs::read_dir(layout.versions());
+        for entry in versions.into_iter().flatten().flatten() {
+            let version = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok());
+            if let Some(version) = version
+                && sweep::is_in_use(layout, &version)
+            {
+                return Err(Error::new(Code::Busy).arg("version", version));
+            }
+        }
+        if let Some(entries) = self.entries() {
+            entries.remove()?;
+        }
+        let destination = layout.destination();
+        for directory in [
+            &destination.versions,
+            &destination.content,
+            &layout.store(),
+            &layout.programs(),
+            &layout.state(),
+        ] {
+            if directory.exists() {
+                durable::remove_dir_all(directory)?;
+            }
+        }
+        for file in ["icon.svg", "root.json", "policy.toml", "desktop.toml"] {
+            durable::remove_file(&layout.root().join(file))?;
+        }
+        // Not empty: somebody has put something of his own there.
+        let _ = std::fs::remove_dir(layout.root());
+        Ok(())
+    }
+}
