@@ -330,7 +330,8 @@ impl Engine {
         let kept = std::fs::read_dir(&root).into_iter().flatten().flatten();
         let mut directories = vec![state_dir.join("rehearsals"), state_dir, root.clone()];
         directories.push(self.installation.versions());
-        directories.extend(kept.map(|entry| entry.path()));
+        // The database's drivers keep notes beside their copies.
+        directories.extend(kept.flat_map(|entry| [entry.path(), entry.path().join("database")]));
         for directory in directories.iter().filter(|it| it.is_dir()) {
             if let Err(error) = durable::remove_temporaries(directory) {
                 tracing::warn!(%error, "left-overs could not be removed");

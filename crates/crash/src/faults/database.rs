@@ -1,5 +1,6 @@
 //! The database cannot be used for a while: its server is gone, hangs, lets nobody in, or somebody else writes to the file.
 
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -108,11 +109,7 @@ impl Fault for BadDatabase {
             let _ = kill_process(pid, Signal::CONT);
         }
         if let Some((file, before)) = held.rules.take() {
-            // The data may have been replaced by a copy, which has the rules that were copied.
-            if file.is_file() {
-                write(&file, &before)?;
-            }
-            reload(world);
+            give_back(world, file, before);
         }
         for connection in held.connections.drain(..) {
             // The server may have ended it.
@@ -156,24 +153,40 @@ fn refuse(world: &World) -> Result<Option<(PathBuf, Vec<u8>)>> {
     let before = std::fs::read(&file)?;
     let mut rules = b"host all all all reject\n".to_vec();
     rules.extend_from_slice(&before);
-    write(&file, &rules)?;
-    reload(world);
+    match write(&file, &rules) {
+        // Another fault of this life has made the disk full or read-only: nobody could do this then.
+        Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => return Ok(None),
+        Err(error) if error.kind() == ErrorKind::StorageFull => {}
+        written => written?,
+    }
+    reload(world.pid(Who::Database));
     Ok(Some((file, before)))
 }
 
+/// Lets the role in again: now, or as soon as another fault of this life lets anybody write.
+fn give_back(world: &World, file: PathBuf, before: Vec<u8>) {
+    let (app, folder) = (world.app.clone(), world.folder.clone());
+    std::thread::spawn(move || {
+        // The data may have been replaced by a copy, which has the rules that were copied.
+        while file.is_file() && write(&file, &before).is_err() {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        reload(app.server_pid(&folder));
+    });
+}
+
 /// Synced: the power may go next, and this is no file of the product's.
-fn write(file: &Path, rules: &[u8]) -> Result<()> {
-    use std::io::Write as _;
+fn write(file: &Path, rules: &[u8]) -> std::io::Result<()> {
     let mut open = std::fs::OpenOptions::new()
         .write(true)
         .truncate(true)
         .open(file)?;
     open.write_all(rules)?;
-    Ok(open.sync_all()?)
+    open.sync_all()
 }
 
-fn reload(world: &World) {
-    if let Some(pid) = world.pid(Who::Database).and_then(Pid::from_raw) {
+fn reload(server: Option<i32>) {
+    if let Some(pid) = server.and_then(Pid::from_raw) {
         // It may be ending.
         let _ = kill_process(pid, Signal::HUP);
     }
