@@ -5,6 +5,7 @@ mod bench;
 mod ci;
 mod crash;
 mod demo;
+mod programs;
 mod run;
 mod schemathesis;
 mod screenshots;

@@ -4,13 +4,16 @@ use anyhow::Result;
 use clap::Args;
 
 use crate::run::{self, Stages};
-use crate::tools;
+use crate::{programs, tools};
 
 #[derive(Args)]
 pub(crate) struct Options {
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
+    /// Test programs at a time; twice the number of processors when nothing is said.
+    #[arg(long)]
+    jobs: Option<usize>,
     /// Leave out the demo's tour.
     #[arg(long)]
     no_tour: bool,
@@ -42,10 +45,9 @@ fn all(options: &Options, stages: &mut Stages) -> Result<()> {
         run::run(&mut run::cargo(["build", "--workspace", "--bins"]))
     })?;
     stages.stage("test", || {
-        let mut test = run::cargo(["test", "--workspace", "--no-fail-fast", "--"]);
-        test.args(&options.filter);
-        test.envs(axe.iter().map(|script| ("OBNOVA_AXE", script)));
-        run::run(&mut test)
+        let environment: Vec<_> = axe.iter().map(|it| ("OBNOVA_AXE", it.clone())).collect();
+        let jobs = options.jobs.unwrap_or_else(programs::at_a_time);
+        programs::run(&options.filter, jobs, &environment)
     })?;
     if options.filter.is_empty() {
         stages.stage("crash", crate::crash::slice)?;
