@@ -1,12 +1,13 @@
 //! Which version belongs here: the server says which one it is, the vendor's signatures say what that means.
 
 use jiff::{SignedDuration, Timestamp};
-use obnova_release::{Catalog, Channel, VerifiedRelease, matches};
+use obnova_release::{Catalog, VerifiedRelease, matches};
 use semver::{Version, VersionReq};
 use serde::Serialize;
 
 use crate::desktop::Desktop;
 use crate::error::{Code, Error};
+use crate::news::{self, Notes, passed};
 use crate::platform;
 use crate::pointer::{Offered, Pointer, Quarantined};
 
@@ -28,6 +29,8 @@ pub struct Found {
 pub struct Wanted {
     /// The version.
     pub version: Version,
+    /// The product's name for people.
+    pub name: String,
     /// Newer or older than what is here.
     pub direction: Direction,
     /// The version that is here does not work with the server: it cannot be put off.
@@ -42,17 +45,10 @@ pub struct Wanted {
     pub quarantined: Option<Quarantined>,
     /// What is new, newest version first: version, and Markdown by language. Empty on the way down.
     pub notes: Vec<Notes>,
+    /// What is limited while the user does not update, as the vendor says, newest version first. Empty on the way down.
+    pub limited: Vec<Notes>,
     #[serde(skip)]
     pub(crate) release: VerifiedRelease,
-}
-
-/// What is new in a version.
-#[derive(Debug, Clone, Serialize)]
-pub struct Notes {
-    /// The version.
-    pub version: Version,
-    /// Markdown by language.
-    pub texts: std::collections::BTreeMap<String, String>,
 }
 
 /// Which way an update goes. Both are done in the same way.
@@ -134,20 +130,14 @@ impl Desktop {
         let hours = self.policy.deadline_hours.map(i64::from);
         let deadline =
             hours.and_then(|hours| since.checked_add(SignedDuration::from_hours(hours)).ok());
-        let notes = match current {
-            Some(current) => catalog.notes_between(current, &version, Channel::Beta),
+        let passed = match current {
+            Some(current) => passed(catalog, current, &release),
             None => vec![],
         };
-        let stable = release.description().channel == Channel::Stable;
-        let notes = notes
-            .into_iter()
-            .map(VerifiedRelease::description)
-            .filter(|description| !stable || description.channel == Channel::Stable)
-            .map(|description| Notes {
-                version: description.version.clone(),
-                texts: description.notes.clone(),
-            })
-            .collect();
+        let notes = news::notes(&passed, |description| Some(&description.notes));
+        let limited = news::notes(&passed, |description| {
+            Some(&description.desktop.as_ref()?.limited)
+        });
         Wanted {
             direction: match current {
                 None => Direction::Install,
@@ -160,6 +150,8 @@ impl Desktop {
             tree_bytes: release.tree_bytes(),
             quarantined,
             notes,
+            limited,
+            name: release.description().name.clone(),
             version,
             release,
         }

@@ -23,6 +23,11 @@ pub const VERSION: &str = "OBNOVA_DESKTOP_VERSION";
 /// Tells a version on trial so: it has to confirm.
 pub const TRIAL: &str = "OBNOVA_DESKTOP_TRIAL";
 
+/// Tells a started program which launcher that was: it starts whichever version is the right one.
+pub const LAUNCHER: &str = "OBNOVA_DESKTOP_LAUNCHER";
+/// Tells a launcher which installation it belongs to, where that is not the one that it lies in.
+pub const OWN_ROOT: &str = "OBNOVA_LAUNCHER_ROOT";
+
 /// How often the launcher looks whether a version on trial has confirmed or ended.
 const POLL: Duration = Duration::from_millis(100);
 /// How long a program that did not confirm has to end when asked.
@@ -132,6 +137,9 @@ fn command(
         .env(ROOT, layout.root())
         .env(VERSION, installed.version.to_string())
         .env_remove(TRIAL);
+    if let Ok(launcher) = std::env::current_exe() {
+        command.env(LAUNCHER, launcher);
+    }
     Ok(command)
 }
 

@@ -18,6 +18,8 @@ pub struct Policy {
     /// Hours that a user may say *Later*, from when an update was first offered; `None`: as long as the server accepts the
     /// old version.
     pub deadline_hours: Option<u32>,
+    /// Minutes between two looks at the server of a program that stays, as the agent does; `None`: 60.
+    pub check_minutes: Option<u32>,
     /// The most that downloads may take of the line, bytes a second.
     pub bytes_per_second: Option<u64>,
     /// Whether the server is not told which version is here.

@@ -274,6 +274,9 @@ pub struct Desktop {
     /// attacker could lead back to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum: Option<Version>,
+    /// What does not work in an older Desktop as long as its user has not updated: Markdown by language (`cs`, `en`).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub limited: BTreeMap<String, String>,
     /// The Desktop of this release's version, by platform (`linux-x86_64`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub platforms: BTreeMap<String, DesktopProgram>,

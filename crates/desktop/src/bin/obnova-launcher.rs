@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let root = match std::env::var_os("OBNOVA_LAUNCHER_ROOT") {
+    let root = match std::env::var_os(obnova_desktop::launcher::OWN_ROOT) {
         Some(root) => root.into(),
         None => match obnova_desktop::launcher::own_root() {
             Ok(root) => root,

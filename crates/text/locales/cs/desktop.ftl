@@ -105,3 +105,91 @@ desktop-error-cannot-start-do = Spusťte znovu instalátor programu; vaše data 
 desktop-error-interrupted = Zastaveno, jak jste si přáli.
 desktop-error-interrupted-state = Nic se nezměnilo a co je stažené, zůstává.
 desktop-error-interrupted-do = Není třeba nic dělat. Příští stahování bude pokračovat, kde toto skončilo.
+
+# Okna a agent. { $name } je název produktu.
+
+gui-update-title = Aktualizace { $name }
+gui-close = Zavřít
+gui-cancel = Zrušit
+gui-later = Později
+gui-again = Zkusit znovu
+gui-details = Podrobnosti
+gui-progress = Průběh
+
+gui-looking = Hledá se správná verze…
+gui-right-heading = { $name } je aktuální
+gui-right = Je nainstalována verze { $version }, která patří k serveru verze { $server }.
+
+gui-up-heading = Nová verze: { $name } { $version }
+gui-down-heading = K vašemu serveru patří { $name } { $version }
+gui-install-heading = { $name } { $version } lze nainstalovat
+gui-facts = Nainstalováno: { $current } · Server: { $server } · Ke stažení: { $size }
+gui-facts-first = Server: { $server } · Ke stažení: { $size }
+gui-limited-title = Omezení do aktualizace
+gui-limited-all = Verze { $current } **už se serverem nefunguje**; ten má verzi { $server }. Dokud neaktualizujete, { $name } nemůže pracovat se svými daty.
+gui-limited-none = Zatím nic: verze { $current } se serverem také funguje.
+gui-limited-nothing-here = { $name } zatím nelze používat.
+gui-new = Co je nového
+gui-new-nothing = Výrobce o této verzi nic nenapsal.
+gui-why-title = Proč starší verze
+gui-why = Server má verzi { $server } a { $name } verze { $current } je **novější**. Správce server nejspíš vrátil. { $name } se vždy řídí svým serverem, proto sem patří verze { $version }.
+gui-stays-title = Co to znamená
+gui-stays = - **Vaše data zůstávají** na serveru tak, jak jsou.
+    - Co přinesla novější verze, tu nebude, dokud se server znovu neaktualizuje.
+    - Potom se jím { $name } bude řídit jako vždy.
+gui-later-until = Můžete to odložit do { $until }.
+gui-later-free = Můžete to odložit; dotaz se objeví při každém spuštění.
+gui-later-not = Už to nelze odložit.
+gui-stopped = Zastaveno. Co je stažené, zůstává a příští stahování tam naváže.
+gui-update-now = Aktualizovat nyní
+gui-down-now = Změnit nyní
+gui-install-now = Nainstalovat nyní
+gui-insist = Přesto nainstalovat
+
+gui-loading = Staženo { $done } z { $total }
+gui-left-seconds = zbývá asi { $count } s
+gui-left-minutes = zbývá asi { $count } min
+gui-left-hours = zbývá asi { $count } h
+gui-checking = Nová verze se kontroluje…
+
+gui-ready-heading = Nainstalováno: { $name } { $version }
+gui-ready = Poběží od příštího spuštění.
+gui-ready-open = Program { $name } je otevřený a běží ještě v dosavadní verzi. Uložte si práci a restartujte: zavře se a znovu otevře ve verzi { $version }. Nic se nezavře násilím.
+gui-holds = Je tu nedokončená práce:
+gui-hold-unknown = Program { $name } teď nelze zavřít.
+gui-restart = Restartovat nyní
+gui-start = Spustit { $name }
+gui-at-next-start = Při příštím spuštění
+gui-closing-heading = Čeká se, až se program { $name } zavře
+gui-closing = Dokončete v něm práci a zavřete ho. Znovu se otevře sám, v nové verzi.
+gui-stop-waiting = Nečekat
+gui-failed-heading = { $name } se nepodařilo aktualizovat
+
+gui-new-heading = Co je nového: { $name }
+gui-downgraded-heading = { $name } teď běží ve verzi { $version }
+gui-downgraded = Dosud to byla verze { $from }. Server má starší verzi { $server } a { $name } se vždy řídí svým serverem.
+gui-downgraded-state = Vaše data jsou na serveru tak, jak byla. Co přinesla verze { $from }, tu teď není.
+gui-downgraded-do = Není třeba nic dělat. Až se server znovu aktualizuje, { $name } se aktualizuje také.
+gui-returned-heading = { $name } je zpět ve verzi { $version }
+gui-returned = Verze { $from } na tomto počítači nefungovala: { $why }
+gui-returned-state = Proto zase běží verze { $version }, která fungovala předtím. Vašich dat se to nedotklo a verze { $from } se sama znovu nenainstaluje.
+gui-returned-do = Není třeba nic dělat, správce už o tom ví. Novější verze bude nabídnuta jako obvykle.
+gui-refused-heading = { $name } je zpět ve verzi { $version }
+gui-refused = Verze { $from } k serveru nepatří: { $why }
+gui-refused-state = Proto zase běží verze { $version }. Vašich dat se to nedotklo.
+gui-refused-do = Není třeba nic dělat. Až se server aktualizuje, { $name } se aktualizuje také.
+gui-by-hand-heading = { $name } je zpět ve verzi { $version }
+gui-by-hand = Někdo se vrátil z verze { $from }.
+gui-by-hand-state = Zase běží verze { $version } a verze { $from } se sama znovu nenainstaluje.
+gui-by-hand-do = Není třeba nic dělat.
+
+gui-agent-right = { $name } { $version } je aktuální
+gui-agent-waits = Čeká aktualizace: { $name } { $version }
+gui-agent-unknown = { $name }: serveru se nebylo možné zeptat
+gui-agent-update = Aktualizovat na nejnovější verzi
+gui-agent-update-to = Aktualizovat na verzi { $version }
+gui-agent-new = Co je nového
+gui-agent-quit = Ukončit
+gui-agent-note = Kliknutím se aktualizuje. Vaši práci to nepřeruší.
+gui-agent-done = Poběží od příštího spuštění. Uložte si práci a restartujte, až se vám to bude hodit.
+gui-agent-no-bus = Chybí sběrnice relace (D-Bus), takže není kam umístit ikonu ani upozornění. Agent běží v grafické relaci uživatele.

@@ -105,3 +105,91 @@ desktop-error-cannot-start-do = Run the program's installer again; it keeps your
 desktop-error-interrupted = Stopped, as you wished.
 desktop-error-interrupted-state = Nothing was changed; what has been downloaded is kept.
 desktop-error-interrupted-do = Nothing needs to be done. The next download continues where this one stopped.
+
+# The windows and the agent. { $name } is the product's name.
+
+gui-update-title = Update of { $name }
+gui-close = Close
+gui-cancel = Cancel
+gui-later = Later
+gui-again = Try again
+gui-details = Details
+gui-progress = Progress
+
+gui-looking = Looking for the right version…
+gui-right-heading = { $name } is up to date
+gui-right = Version { $version } is installed, the right one for the server, which is version { $server }.
+
+gui-up-heading = { $name } { $version } is ready for you
+gui-down-heading = { $name } { $version } belongs to your server
+gui-install-heading = { $name } { $version } can be installed
+gui-facts = Installed: { $current } · Server: { $server } · To download: { $size }
+gui-facts-first = Server: { $server } · To download: { $size }
+gui-limited-title = Limited until you update
+gui-limited-all = Version { $current } **no longer works with the server**, which is version { $server }. Until you update, { $name } cannot work with its data.
+gui-limited-none = Nothing for now: version { $current } works with the server, too.
+gui-limited-nothing-here = { $name } cannot be used yet.
+gui-new = What is new
+gui-new-nothing = The vendor has not written anything about this version.
+gui-why-title = Why an older version
+gui-why = The server is version { $server }, and version { $current } of { $name } is **newer than that**. Your administrator has probably taken the server back to it. { $name } always follows its server, so { $version } belongs here.
+gui-stays-title = What this means
+gui-stays = - **Your data stay** as they are on the server.
+    - What came with the newer version is not there until the server is updated again.
+    - Then { $name } follows it, as always.
+gui-later-until = You can do it later, until { $until }.
+gui-later-free = You can do it later; you will be asked again at every start.
+gui-later-not = It cannot be put off any longer.
+gui-stopped = Stopped. What has been downloaded is kept, and the next download goes on from there.
+gui-update-now = Update now
+gui-down-now = Change now
+gui-install-now = Install now
+gui-insist = Install it all the same
+
+gui-loading = { $done } of { $total } downloaded
+gui-left-seconds = about { $count } s left
+gui-left-minutes = about { $count } min left
+gui-left-hours = about { $count } h left
+gui-checking = Checking the new version…
+
+gui-ready-heading = { $name } { $version } is installed
+gui-ready = It runs from the next start on.
+gui-ready-open = { $name } is open and still runs in the version from before. Save your work, then restart: it closes and opens again in version { $version }. Nothing is closed against its will.
+gui-holds = There is work that is not finished:
+gui-hold-unknown = { $name } cannot be closed now.
+gui-restart = Restart now
+gui-start = Start { $name }
+gui-at-next-start = At the next start
+gui-closing-heading = Waiting for { $name } to close
+gui-closing = Finish your work in it and close it. It opens again by itself in the new version.
+gui-stop-waiting = Do not wait
+gui-failed-heading = { $name } could not be updated
+
+gui-new-heading = What is new in { $name }
+gui-downgraded-heading = { $name } now runs in version { $version }
+gui-downgraded = Until now it was version { $from }. The server is version { $server }, older than that, and { $name } always follows its server.
+gui-downgraded-state = Your data are as they were on the server. What came with version { $from } is not there for now.
+gui-downgraded-do = Nothing needs to be done. When the server is updated again, { $name } follows it.
+gui-returned-heading = { $name } is back in version { $version }
+gui-returned = Version { $from } did not work on this computer: { $why }
+gui-returned-state = So version { $version }, which worked before, runs again. Your data have not been touched, and version { $from } is not installed again by itself.
+gui-returned-do = Nothing needs to be done; your administrator has been told. A newer version will be offered as usual.
+gui-refused-heading = { $name } is back in version { $version }
+gui-refused = Version { $from } does not belong to the server: { $why }
+gui-refused-state = So version { $version } runs again. Your data have not been touched.
+gui-refused-do = Nothing needs to be done. { $name } follows the server as soon as it is updated.
+gui-by-hand-heading = { $name } is back in version { $version }
+gui-by-hand = Somebody went back from version { $from }.
+gui-by-hand-state = Version { $version } runs again, and version { $from } is not installed again by itself.
+gui-by-hand-do = Nothing needs to be done.
+
+gui-agent-right = { $name } { $version } is up to date
+gui-agent-waits = { $name } { $version } is ready to be installed
+gui-agent-unknown = { $name }: the server could not be asked
+gui-agent-update = Update to the newest version
+gui-agent-update-to = Update to version { $version }
+gui-agent-new = What is new
+gui-agent-quit = Quit
+gui-agent-note = A click updates it. Your work is not interrupted.
+gui-agent-done = It runs from the next start on. Save your work and restart when it suits you.
+gui-agent-no-bus = There is no session bus (D-Bus), so there is no place for an icon or notifications. The agent runs within a user's graphical session.

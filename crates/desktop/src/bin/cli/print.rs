@@ -4,7 +4,9 @@ use std::cell::Cell;
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 
-use obnova_desktop::{Applied, Confirmed, Direction, Error, Found, Installation, News, Reason, Status, Wanted};
+use obnova_desktop::{
+    Applied, Confirmed, Direction, Error, Found, Installation, News, Status, Wanted,
+};
 use obnova_text::{Lang, Text, bytes};
 use serde::Serialize;
 use serde_json::json;
@@ -115,14 +117,14 @@ impl Output {
                 lines.push(self.with("desktop-previous", &[("version", &previous.to_string())]));
             }
             for (version, quarantined) in &status.quarantine {
-                let why = self.reason(&quarantined.reason);
+                let why = quarantined.reason.text(self.text);
                 lines.push(self.with(
                     "desktop-quarantined",
                     &[("version", &version.to_string()), ("why", &why)],
                 ));
             }
             if let Some(News::Returned { from, reason }) = &status.news {
-                let why = self.reason(reason);
+                let why = reason.text(self.text);
                 lines.push(self.with(
                     "desktop-news-returned",
                     &[("version", &from.to_string()), ("why", &why)],
@@ -145,7 +147,7 @@ impl Output {
                 lines.push(self.text.get("desktop-required"));
             }
             if let Some(quarantined) = &wanted.quarantined {
-                let why = self.reason(&quarantined.reason);
+                let why = quarantined.reason.text(self.text);
                 let version = wanted.version.to_string();
                 lines.push(self.with(
                     "desktop-quarantined",
@@ -153,10 +155,8 @@ impl Output {
                 ));
             }
             for notes in &wanted.notes {
-                let tag = self.lang.tag();
-                if let Some(text) = notes.texts.get(tag).or(notes.texts.values().next()) {
-                    lines.push(format!("\n{}\n{}", notes.version, text.trim()));
-                }
+                let text = notes.text(self.lang.tag());
+                lines.push(format!("\n{}\n{}", notes.version, text.trim()));
             }
             lines.join("\n")
         });
@@ -222,31 +222,6 @@ impl Output {
             }
             false => Ok(()),
         };
-    }
-
-    fn reason(&self, reason: &Reason) -> String {
-        match reason {
-            Reason::NotStarted { detail } => {
-                self.with("desktop-reason-not-started", &[("detail", detail)])
-            }
-            Reason::Crashed { status } => {
-                self.with("desktop-reason-crashed", &[("status", status)])
-            }
-            Reason::Silent { seconds } => self.with(
-                "desktop-reason-silent",
-                &[("seconds", &seconds.to_string())],
-            ),
-            Reason::NeverConfirmed { starts } => {
-                self.with("desktop-reason-never", &[("starts", &starts.to_string())])
-            }
-            Reason::OwnCheck { detail } => {
-                self.with("desktop-reason-own-check", &[("detail", detail)])
-            }
-            Reason::Refused { server } => {
-                self.with("desktop-reason-refused", &[("server", server)])
-            }
-            Reason::ByHand => self.text.get("desktop-reason-by-hand"),
-        }
     }
 
     fn with(&self, key: &str, values: &[(&str, &str)]) -> String {
