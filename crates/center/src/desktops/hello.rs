@@ -31,6 +31,8 @@ pub struct Hello {
     server: Version,
     /// The Desktop version that this server would like; the vendor's signatures decide unless there is one.
     desktop: Option<Version>,
+    /// Where the application is, for programs that are told of the centre only.
+    application: Option<String>,
     /// `serving`, `updating` or `stopped`.
     state: &'static str,
 }
@@ -57,6 +59,10 @@ async fn greeting(centre: &Centre) -> Option<Hello> {
         name: state.name.clone(),
         server: state.installed.clone(),
         desktop: None,
+        application: state
+            .public_address
+            .as_deref()
+            .and_then(crate::pages::welcome::web_address),
         state: match (&state.phase, &state.serving) {
             (Phase::Idle, Some(_)) => "serving",
             (Phase::Idle, None) => "stopped",

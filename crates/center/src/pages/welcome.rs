@@ -58,7 +58,7 @@ pub async fn show(page: Page) -> Result<Response, Failure> {
 }
 
 /// The application's address, as a link that a browser can follow; nothing when it is none.
-fn web_address(address: &str) -> Option<String> {
+pub(crate) fn web_address(address: &str) -> Option<String> {
     let address = match address.contains("://") {
         true => address.to_owned(),
         false => format!("http://{address}"),
