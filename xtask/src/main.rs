@@ -13,6 +13,7 @@ mod sizes;
 mod test;
 mod tools;
 mod tryton;
+mod windows;
 
 use std::process::ExitCode;
 
@@ -47,6 +48,8 @@ enum Task {
     Schemathesis(schemathesis::Options),
     /// Take the pictures of the documentation anew.
     Screenshots,
+    /// Build the Desktop for Windows, on Debian, and try it under Wine.
+    Windows(windows::Options),
     /// Size of the release build, and memory of the roles that are running.
     Sizes,
 }
@@ -63,6 +66,7 @@ fn main() -> ExitCode {
         Task::Deny => ci::deny(),
         Task::Schemathesis(options) => schemathesis::run(&options),
         Task::Screenshots => screenshots::run(),
+        Task::Windows(options) => windows::run(&options),
         Task::Sizes => sizes::run(),
     };
     match result {

@@ -41,9 +41,50 @@ const MARIADB: &[(&str, &str)] = &[
     ("/usr/bin/mariadb-install-db", "mariadb-server"),
     ("/usr/bin/mariadb-dump", "mariadb-client"),
 ];
+/// A Rust compiler with the sources of its standard library, from Debian's security updates where its own is too old, and a linker
+/// for Windows. NASM is for the assembler parts of aws-lc.
+const WINDOWS: &[(&str, &str)] = &[
+    ("/usr/bin/rustc", "rustc-web"),
+    ("/usr/bin/cargo", "cargo-web"),
+    (
+        "/usr/lib/rustlib/src/rust/library/std/Cargo.toml",
+        "rust-web-src",
+    ),
+    (
+        "/usr/bin/x86_64-w64-mingw32-gcc-posix",
+        "gcc-mingw-w64-x86-64-posix",
+    ),
+    (
+        "/usr/bin/x86_64-w64-mingw32-g++-posix",
+        "g++-mingw-w64-x86-64-posix",
+    ),
+    ("/usr/bin/nasm", "nasm"),
+];
+/// What runs programs of Windows.
+const WINE: &[(&str, &str)] = &[("/usr/lib/wine/wine64", "wine64")];
 /// Debian asks this program whether a package may start what it brings; 101 is no.
 const POLICY: &str = "/usr/sbin/policy-rc.d";
 const NPM: &[(&str, &str)] = &[("npm", "npm")];
+/// A screen that is not there, with hands for it.
+const SCREEN: &[(&str, &str)] = &[
+    ("Xvfb", "xvfb"),
+    ("xdotool", "xdotool"),
+    ("dbus-daemon", "dbus"),
+    ("import", "imagemagick"),
+];
+/// What draws windows without a graphics card, and what windows are made with, by library.
+const WINDOWS_LIBRARIES: &[(&str, &str)] = &[
+    ("dri/swrast_dri.so", "libgl1-mesa-dri"),
+    ("libGL.so.1", "libgl1"),
+    ("libEGL.so.1", "libegl1"),
+    ("libX11-xcb.so.1", "libx11-xcb1"),
+    ("libXcursor.so.1", "libxcursor1"),
+    ("libXi.so.6", "libxi6"),
+    ("libXrandr.so.2", "libxrandr2"),
+    ("libxkbcommon-x11.so.0", "libxkbcommon-x11-0"),
+];
+/// How screen readers are told what is in windows.
+const READER: (&str, &str) = ("/usr/libexec/at-spi-bus-launcher", "at-spi2-core");
 
 /// Chromium, its WebDriver, and the fonts with which pictures look the same everywhere.
 pub(crate) fn ensure_browser() -> Result<()> {
@@ -143,6 +184,14 @@ pub(crate) fn ensure_mariadb() -> Result<()> {
     installed
 }
 
+/// What builds programs for Windows, and runs them when they are to be tested.
+pub(crate) fn ensure_windows(with_wine: bool) -> Result<()> {
+    let wine = if with_wine { WINE } else { &[] };
+    let all = WINDOWS.iter().chain(wine);
+    let absent = all.filter(|(file, _)| !Path::new(file).is_file());
+    install(&absent.map(|(_, package)| *package).collect::<Vec<_>>())
+}
+
 /// axe-core, which finds barriers in pages; returns its script. The lock file pins it by content.
 pub(crate) fn ensure_axe() -> Result<PathBuf> {
     Ok(npm("npm")?.join("node_modules/axe-core/axe.min.js"))
@@ -224,6 +273,23 @@ fn pip(folder: &str) -> Result<()> {
     run::run(&mut pip)?;
     std::fs::copy(&list, home.join(LIST))?;
     Ok(())
+}
+
+/// A screen, a message bus and a screen reader's interface, of which the tests of windows start their own.
+pub(crate) fn ensure_screen() -> Result<()> {
+    let mut packages = missing(SCREEN);
+    let absent = WINDOWS_LIBRARIES.iter().filter(|(it, _)| !has_library(it));
+    packages.extend(absent.map(|(_, package)| *package));
+    if !Path::new(READER.0).is_file() {
+        packages.push(READER.1);
+    }
+    install(&packages)
+}
+
+fn has_library(name: &str) -> bool {
+    let folders = std::fs::read_dir("/usr/lib").into_iter().flatten();
+    let mut folders = folders.flatten();
+    folders.any(|folder| folder.path().join(name).is_file())
 }
 
 fn missing(packages: &[(&'static str, &'static str)]) -> Vec<&'static str> {

@@ -1,4 +1,4 @@
-//! What an administrator allows: `policy.toml` in the root, and above it the machine's own file.
+//! What an administrator allows: `policy.toml` in the root, and above it what is set for this computer or its user.
 
 use std::path::Path;
 
@@ -40,17 +40,20 @@ pub enum Mode {
 }
 
 impl Policy {
-    /// The machine's policy if there is one, otherwise this installation's, otherwise the default.
+    /// The computer's policy if there is one, otherwise the user's, otherwise this installation's, otherwise the default. The first
+    /// that is there counts, alone: what it does not say is not taken from another.
     pub(crate) fn read(layout: &Layout, product: &str) -> Result<Self, Error> {
-        for path in [platform::policy(product), layout.root().join("policy.toml")] {
-            if let Some(policy) = Self::read_file(&path)? {
-                return Ok(policy);
-            }
+        if let Some(policy) = platform::machine_policy(product)? {
+            return Ok(policy);
         }
-        Ok(Self::default())
+        if let Some(policy) = platform::user_policy(product)? {
+            return Ok(policy);
+        }
+        let own = Self::read_file(&layout.root().join("policy.toml"))?;
+        Ok(own.unwrap_or_default())
     }
 
-    fn read_file(path: &Path) -> Result<Option<Self>, Error> {
+    pub(crate) fn read_file(path: &Path) -> Result<Option<Self>, Error> {
         let damaged = |reason: String| {
             Error::new(Code::StateDamaged)
                 .arg("path", path.display())

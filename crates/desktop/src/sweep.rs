@@ -8,6 +8,7 @@ use obnova_release::durable::{self, Lock};
 use semver::Version;
 
 use crate::layout::Layout;
+use crate::platform;
 use crate::pointer::Pointer;
 
 /// Removes every version but the current one, the one before it, and the one that is being downloaded.
@@ -44,8 +45,13 @@ pub(crate) fn versions(layout: &Layout, pointer: &Pointer) {
     }
 }
 
-/// Whether a program of this version runs that the launcher has started.
+/// Whether a program of this version runs.
 pub(crate) fn is_in_use(layout: &Layout, version: &Version) -> bool {
+    is_locked(layout, version) || platform::has_open_files(&layout.version(version))
+}
+
+/// Whether a launcher says that it has started a program of this version.
+fn is_locked(layout: &Layout, version: &Version) -> bool {
     match File::open(layout.running(version)) {
         Ok(file) => matches!(file.try_lock(), Err(std::fs::TryLockError::WouldBlock)),
         Err(_) => false,

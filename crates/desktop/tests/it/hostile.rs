@@ -1,23 +1,9 @@
 //! Whoever has taken over a customer's server can at worst keep Desktops where they are.
 
-use std::fs;
-use std::path::Path;
-
 use obnova_desktop::Code;
 use obnova_release::publish;
 
-use crate::world::{CONFIRMS, World};
-
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        match entry.path().is_dir() {
-            true => copy(&entry.path(), &to.join(entry.file_name())),
-            false => drop(fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
-        }
-    }
-}
+use crate::world::{CONFIRMS, World, copy};
 
 fn refused(world: &World) -> Code {
     let before = world.versions();

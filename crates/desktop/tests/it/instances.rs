@@ -1,11 +1,12 @@
 //! Several programs at once: windows that are open, updates begun twice, launchers started twice.
 
+use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use obnova_desktop::Code;
 
-use crate::world::{CONFIRMS, World, said};
+use crate::world::{CONFIRMS, World, program, said};
 
 /// Confirms, says so, and stays until its input ends.
 const STAYS: &str =
@@ -71,20 +72,20 @@ fn a_program_of_the_version_before_does_not_confirm_the_new_one() {
     world.publish("1.1.0", "", CONFIRMS);
     world.server.is("1.0.0");
     world.update().unwrap();
-    let old = world
+    let mut old = world
         .launcher()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    let mut output = BufReader::new(old.stdout.take().unwrap()).lines();
+    assert_eq!(output.next().unwrap().unwrap(), "1.0.0", "it is up");
     world.server.is("1.1.0");
     world.update().unwrap();
-    let output = old.wait_with_output().unwrap();
-    assert!(
-        String::from_utf8_lossy(&output.stdout).contains("nothing_to_do"),
-        "{output:?}"
-    );
+    drop(old.stdin.take());
+    let rest: String = output.map(Result::unwrap).collect();
+    assert!(rest.contains("nothing_to_do"), "{rest}");
+    assert!(old.wait().unwrap().success());
     assert_eq!(world.desktop().status().unwrap().trial_starts, Some(0));
     assert_eq!(world.launch(), "1.1.0");
 }
@@ -148,7 +149,8 @@ fn a_version_that_is_open_is_not_downloaded_over() {
             .map_err(|error| error.code),
         Ok(())
     );
-    std::fs::remove_file(world.root.join("versions/1.0.0/bin/crm")).unwrap();
+    let open = world.root.join("versions/1.0.0");
+    std::fs::remove_file(open.join(program::PART)).unwrap();
     let broken = world
         .desktop()
         .download(&found, &mut |_, _| ())

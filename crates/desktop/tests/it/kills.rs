@@ -2,15 +2,18 @@
 //! version, and nothing that needs a person.
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use obnova_desktop::{Health, launcher, moment};
 
-use crate::world::{CONFIRMS, World, said, update};
+use crate::world::{CONFIRMS, World, copy, remove, said, update};
 
 const ROLE: &str = "OBNOVA_TEST_ROLE";
 const AT: &str = "OBNOVA_TEST_KILL_AT";
+/// A file that says that the moment has come.
+const HERE: &str = "OBNOVA_TEST_KILL_HERE";
 
 /// What a killed process would have been: this test program started again, as one part of the product.
 #[test]
@@ -25,8 +28,9 @@ fn role() {
         static REACHED: AtomicUsize = AtomicUsize::new(0);
         let at: usize = std::env::var(AT).unwrap().parse().unwrap();
         if REACHED.fetch_add(1, Ordering::SeqCst) == at {
-            let own = rustix::process::getpid();
-            rustix::process::kill_process(own, rustix::process::Signal::KILL).unwrap();
+            std::fs::write(std::env::var_os(HERE).unwrap(), "").unwrap();
+            // Whoever has started this kills it now.
+            std::thread::sleep(Duration::from_secs(600));
         }
     });
     match role.as_str() {
@@ -40,17 +44,34 @@ fn role() {
     }
 }
 
-fn as_role(world: &World, role: &str, at: usize) -> Output {
+/// Says whether it was killed.
+fn as_role(world: &World, role: &str, at: usize) -> bool {
+    let here = world.path("here");
     let mut command = Command::new(std::env::current_exe().unwrap());
     world.environment(&mut command);
-    command
+    let mut child = command
         .args(["--exact", "kills::role", "--ignored", "--nocapture"])
         .env("OBNOVA_LAUNCHER_ROOT", &world.root)
         .env(ROLE, role)
         .env(AT, at.to_string())
+        .env(HERE, &here)
         .stdin(Stdio::null())
-        .output()
-        .unwrap()
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    loop {
+        if here.exists() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            std::fs::remove_file(here).unwrap();
+            return true;
+        }
+        if let Some(status) = child.try_wait().unwrap() {
+            assert!(status.success(), "{role}, to be killed at {at}: {status}");
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
 }
 
 /// Plays the role again and again, killed one moment later each time, until it is not killed any more. Gives the number of
@@ -64,28 +85,16 @@ fn at_every_moment(
     let clean = world.path("clean");
     copy(&world.root, &clean);
     for at in 0..100 {
-        std::fs::remove_dir_all(&world.root).unwrap();
+        remove(&world.root);
         copy(&clean, &world.root);
         prepare(world);
-        let output = as_role(world, role, at);
-        let killed = output.status.code().is_none();
-        assert!(killed || output.status.success(), "{output:?}");
+        let killed = as_role(world, role, at);
         check(world, at);
         if !killed {
             return at;
         }
     }
     panic!("{role} never ends");
-}
-
-fn copy(from: &Path, to: &Path) {
-    let status = Command::new("cp")
-        .arg("-a")
-        .arg(from)
-        .arg(to)
-        .status()
-        .unwrap();
-    assert!(status.success());
 }
 
 fn two_versions(does: &str) -> World {

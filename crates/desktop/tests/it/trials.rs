@@ -4,7 +4,7 @@ use std::fs;
 
 use obnova_desktop::{Code, News, Reason};
 
-use crate::world::{CONFIRMS, HANGS, World};
+use crate::world::{CONFIRMS, HANGS, World, program};
 
 /// 1.0.0 runs; 1.1.0 does what it is told, and the server wants it.
 fn after(does: &str) -> World {
@@ -76,7 +76,7 @@ fn a_version_that_is_closed_early_is_tried_again_but_not_for_ever() {
 #[test]
 fn a_program_that_is_gone_is_left() {
     let world = after(CONFIRMS);
-    fs::remove_file(world.root.join("versions/1.1.0/bin/crm")).unwrap();
+    fs::remove_file(world.root.join("versions/1.1.0").join(program::FILE)).unwrap();
     assert_eq!(world.launch(), "1.0.0");
     assert!(matches!(reason(&world), Reason::NotStarted { .. }));
 }

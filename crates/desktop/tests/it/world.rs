@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use obnova_desktop::{Configuration, Desktop, Error};
 use obnova_release::publish::{self, BuildOptions, InitOptions, Vendor};
 use tempfile::TempDir;
 
 use crate::server::Server;
+
+#[cfg_attr(unix, path = "program/unix.rs")]
+#[cfg_attr(windows, path = "program/windows.rs")]
+pub mod program;
 
 /// The programs; tests of other parts that use this file have none.
 const LAUNCHER: &str = match option_env!("CARGO_BIN_EXE_obnova-launcher") {
@@ -102,14 +106,7 @@ impl World {
             fs::create_dir_all(work.join(directory)).unwrap();
         }
         fs::write(work.join("tree/bin/server"), "server").unwrap();
-        let program = desktop.join("bin/crm");
-        // The check before the switch is told apart by its argument.
-        let script = format!(
-            "#!/bin/sh\n# {version}\nif [ \"$1\" = self-check ]; then [ ! -e \"$OBNOVA_TEST_UNFIT\" ]; exit; fi\n\
-             echo \"$OBNOVA_DESKTOP_VERSION\"\n{does}\n"
-        );
-        fs::write(&program, script).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        program::write(&desktop, version, does);
         for (name, content) in files {
             fs::write(desktop.join(name), content).unwrap();
         }
@@ -123,17 +120,14 @@ impl World {
             "product = \"crm\"\nname = \"CRM\"\nversion = \"{version}\"\ndate = \"2026-11-24\"\n\
              [server]\nstart = [\"${{tree}}/bin/server\"]\n[[server.health]]\npath = \"/\"\n\
              [notes]\ncs = \"Novinky {version}\"\nen = \"News of {version}\"\n\
-             [desktop]\n{range}{more}\n[desktop.platforms.{}]\nstart = [\"${{tree}}/bin/crm\"]\n\
-             check = [\"${{tree}}/bin/crm\", \"self-check\"]\nconfirm_seconds = {seconds}\n",
-            obnova_desktop::platform()
+             [desktop]\n{range}{more}\n[desktop.platforms.{}]\nstart = [\"${{tree}}/{program}\"]\n\
+             check = [\"${{tree}}/{program}\", \"self-check\"]\nconfirm_seconds = {seconds}\n",
+            obnova_desktop::platform(),
+            program = program::FILE,
         );
         let description = work.join("release.toml");
         fs::write(&description, text).unwrap();
-        fs::set_permissions(
-            work.join("tree/bin/server"),
-            fs::Permissions::from_mode(0o755),
-        )
-        .unwrap();
+        program::make_executable(&work.join("tree/bin/server"));
         let out = work.join("built");
         let options = BuildOptions {
             description,
@@ -223,6 +217,27 @@ pub fn said(output: &Output) -> String {
     let error = String::from_utf8_lossy(&output.stderr);
     last.unwrap_or_else(|| panic!("{output:?} {error}"))
         .to_owned()
+}
+
+/// Copies a directory with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        match entry.path().is_dir() {
+            true => copy(&entry.path(), &to.join(entry.file_name())),
+            false => drop(fs::copy(entry.path(), to.join(entry.file_name())).unwrap()),
+        }
+    }
+}
+
+/// Removes a directory with all that is in it, as soon as nobody has anything of it open any more.
+pub fn remove(directory: &Path) {
+    let until = Instant::now() + Duration::from_secs(60);
+    while let Err(error) = fs::remove_dir_all(directory) {
+        assert!(Instant::now() < until, "{error}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
 }
 
 /// Bytes that cannot be made smaller, always the same for a seed.
