@@ -26,17 +26,20 @@ pub fn date(text: &str, lang: Lang) -> String {
     }
 }
 
-/// A duration in milliseconds, as exact as is of use: `85 ms`, `4.2 s`, `3 min 20 s`.
+/// A duration in milliseconds, as exact as is of use: `85 ms`, `4.2 s`, `3 min 20 s`, `3 min`.
 pub fn took(ms: u64, lang: Lang) -> String {
     match ms {
         0..1_000 => format!("{ms}\u{a0}ms"),
         1_000..60_000 => format!("{}\u{a0}s", decimal(ms as f64 / 1000.0, 1, lang)),
-        60_000..3_600_000 => format!("{}\u{a0}min {}\u{a0}s", ms / 60_000, ms % 60_000 / 1000),
-        _ => format!(
-            "{}\u{a0}h {}\u{a0}min",
-            ms / 3_600_000,
-            ms % 3_600_000 / 60_000
-        ),
+        60_000..3_600_000 => two((ms / 60_000, "min"), (ms % 60_000 / 1000, "s")),
+        _ => two((ms / 3_600_000, "h"), (ms % 3_600_000 / 60_000, "min")),
+    }
+}
+
+fn two((many, large): (u64, &str), (few, small): (u64, &str)) -> String {
+    match few {
+        0 => format!("{many}\u{a0}{large}"),
+        _ => format!("{many}\u{a0}{large} {few}\u{a0}{small}"),
     }
 }
 
@@ -79,6 +82,7 @@ mod tests {
         assert_eq!(took(85, Lang::En), "85\u{a0}ms");
         assert_eq!(took(4_200, Lang::Cs), "4,2\u{a0}s");
         assert_eq!(took(200_000, Lang::En), "3\u{a0}min 20\u{a0}s");
+        assert_eq!(took(60_900, Lang::En), "1\u{a0}min");
     }
 
     #[test]
