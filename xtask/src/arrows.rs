@@ -14,6 +14,7 @@ const MAY: &[(&str, &[&str])] = &[
     ("obnova-engine", &["obnova-release"]),
     ("obnova-desktop", &["obnova-release", "obnova-text"]),
     ("obnova-desktop-c", &["obnova-desktop", "obnova-text"]),
+    ("obnova-desktop-gui", &["obnova-desktop", "obnova-text"]),
     ("obnova-front", &["obnova-engine", "obnova-text"]),
     ("obnova-center", &["obnova-engine", "obnova-text"]),
     (

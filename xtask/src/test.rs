@@ -36,6 +36,7 @@ fn all(options: &Options, stages: &mut Stages) -> Result<()> {
     stages.stage("clock", tools::ensure_clock)?;
     stages.stage("mariadb", tools::ensure_mariadb)?;
     stages.stage("systemd", tools::ensure_systemd)?;
+    stages.stage("screen", tools::ensure_screen)?;
     let mut axe = None;
     stages.stage("axe-core", || {
         axe = Some(tools::ensure_axe()?);
