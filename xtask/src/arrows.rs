@@ -29,6 +29,7 @@ const MAY: &[(&str, &[&str])] = &[
     ),
     ("obnova-testkit", &[]),
     ("obnova-crm", &[]),
+    ("obnova-crm-desktop", &["obnova-desktop"]),
     (
         "obnova-demo",
         &[

@@ -17,7 +17,15 @@ pub(crate) struct Options {
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let packages = ["-p", "obnova", "-p", "obnova-crm", "-p", "obnova-demo"];
+    let packages = [
+        "obnova",
+        "obnova-crm",
+        "obnova-crm-desktop",
+        "obnova-desktop",
+        "obnova-desktop-gui",
+        "obnova-demo",
+    ];
+    let packages = packages.iter().flat_map(|package| ["-p", package]);
     run::run(run::cargo(["build", "--bins"]).args(packages))?;
     // Not a child: Ctrl-C is for the demo alone, and its exit code is this command's.
     let error = command(&options.arguments)?.exec();

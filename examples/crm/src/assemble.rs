@@ -2,7 +2,10 @@
 //!
 //! `tree/` is what all versions have; `releases/<version>/files/` is what a version lays over that of the one before, and
 //! `releases/<version>/remove.txt` names what it takes away. The result is a directory that a vendor can publish:
-//! `release.toml`, the notes, and `tree/`, complete, with the program in `tree/bin/crm`.
+//! `release.toml`, the notes, and `tree/`, complete, with the program in `tree/bin/crm`; and, if its programs are named, `desktop/`, the
+//! tree of the Desktop for computers like this one (see `assemble/desktop.rs`).
+
+mod desktop;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,6 +27,9 @@ pub struct Assembly {
     /// Where `tree/` and `releases/` are
     #[arg(long, default_value = env!("CARGO_MANIFEST_DIR"))]
     source: PathBuf,
+    /// Where the Desktop's programs are, crm-desktop and obnova-desktop-gui; without it the release has none
+    #[arg(long, value_name = "DIR")]
+    desktop: Option<PathBuf>,
 }
 
 /// Makes the directory.
@@ -49,7 +55,10 @@ pub fn assemble(assembly: &Assembly) -> Result<()> {
         }
     }
     fs::write(target.join("VERSION"), format!("{}\n", assembly.version))?;
-    describe(&own, &assembly.out)?;
+    describe(&own, &assembly.out, assembly.desktop.is_some())?;
+    if let Some(programs) = &assembly.desktop {
+        desktop::assemble(assembly, programs, &versions(&releases)?)?;
+    }
     copy_program(&target.join("bin"))
 }
 
@@ -96,7 +105,7 @@ fn lay_over(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// `release.toml` with the notes put into it.
-fn describe(from: &Path, to: &Path) -> Result<()> {
+fn describe(from: &Path, to: &Path, with_desktop: bool) -> Result<()> {
     let mut description: toml::Table = tree::parse(&from.join("release.toml"))?;
     let mut notes = toml::Table::new();
     for language in tree::LANGUAGES {
@@ -106,6 +115,9 @@ fn describe(from: &Path, to: &Path) -> Result<()> {
         notes.insert(language.to_owned(), text.into());
     }
     description.insert("notes".to_owned(), notes.into());
+    if with_desktop {
+        desktop::describe(&mut description)?;
+    }
     fs::write(to.join("release.toml"), toml::to_string(&description)?)?;
     Ok(())
 }

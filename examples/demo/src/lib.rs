@@ -4,6 +4,7 @@
 //! HTTP, SMTP, the database file and the process list.
 
 pub mod admin;
+pub mod computer;
 pub mod database;
 pub mod programs;
 pub mod story;

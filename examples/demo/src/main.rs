@@ -1,16 +1,18 @@
 //! `cargo demo`: lives the story in a browser; `cargo demo --tour`: walks it by itself.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Child, ExitCode};
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use obnova_demo::admin::Admin;
+use obnova_demo::computer::Computer;
 use obnova_demo::database::Kind;
 use obnova_demo::story;
 use obnova_demo::tour::{ADMIN_EMAIL, Station, Tour, set_up};
 use obnova_demo::world::{CONTACTS, World};
 use rand::distr::{Alphanumeric, SampleString};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A vendor, a customer and the customer's CRM on this machine.
@@ -70,8 +72,8 @@ async fn run(options: &Options) -> Result<bool> {
         true => Kind::Postgres,
         false => Kind::Sqlite,
     };
-    let mut world =
-        World::make_on(kind, &folder, options.contacts).context("the demo could not be made")?;
+    let mut world = World::make_with_desktop(kind, &folder, options.contacts, [8080, 8081])
+        .context("the demo could not be made")?;
     // Made for this run, and gone with it.
     let password = Alphanumeric.sample_string(&mut rand::rng(), 16);
     match options.tour {
@@ -96,19 +98,43 @@ async fn tour(world: &mut World, password: &str, json: bool) -> Result<bool> {
     Ok(Tour::new(world, password, &mut told)?.walk().await)
 }
 
+/// The Desktop's window, closed at the end.
+struct Window(Option<Child>);
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        if let Some(child) = &mut self.0 {
+            // An update has started another process of its group; all may have been closed already.
+            if let Some(group) = Pid::from_raw(child.id().cast_signed()) {
+                let _ = kill_process_group(group, Signal::TERM);
+            }
+            let _ = child.wait();
+        }
+    }
+}
+
 async fn live(world: &mut World, password: &str, json: bool) -> Result<()> {
     world.start().await?;
     set_up(world, &Admin::new(world.center, "cs")?, password).await?;
     let (center, front) = (world.center, world.front);
+    let computer = Computer::new(&world.state_dir.with_file_name("user"))?;
+    computer.install(world, "1.0.0").await?;
+    let window = Window(computer.open_window()?);
     if json {
         let line = serde_json::json!({
             "center": format!("http://{center}/"), "crm": format!("http://{front}/"), "email": ADMIN_EMAIL,
-            "password": password, "state": world.state_dir, "mails": world.state_dir.with_file_name("mails"),
+            "password": password, "desktop": computer.program(), "home": world.state_dir.with_file_name("user"), "state": world.state_dir, "mails": world.state_dir.with_file_name("mails"),
         });
         println!("{line}");
     } else {
         println!("\n  The CRM                     http://{front}/");
         println!("  The Administration Centre   http://{center}/");
+        match &window.0 {
+            Some(_) => {
+                println!("  The CRM's Desktop           its window is open, and follows the server")
+            }
+            None => println!("  The CRM's Desktop           {}", computer.shown_command()),
+        }
         println!("  Sign in with                {ADMIN_EMAIL}   {password}");
         println!(
             "  Mails arrive in             {}",

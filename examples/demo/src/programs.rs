@@ -14,6 +14,14 @@ pub struct Programs {
     pub crm: PathBuf,
 }
 
+/// What a Desktop is made of: itself, the windows about updates, and what stays when versions come and go.
+const DESKTOP: [&str; 4] = [
+    "crm-desktop",
+    "obnova-desktop-gui",
+    "obnova-desktop",
+    "obnova-launcher",
+];
+
 impl Programs {
     /// Finds them beside this program (or, for a test, one folder up).
     ///
@@ -32,6 +40,20 @@ impl Programs {
             }
         }
         bail!("the programs obnova and crm are not built; run: cargo build --workspace --bins")
+    }
+
+    /// The folder with the programs of the CRM's Desktop.
+    ///
+    /// # Errors
+    /// They have not been built.
+    pub fn desktop(&self) -> Result<PathBuf> {
+        let folder = self.obnova.parent().context("a folder of programs")?;
+        for program in DESKTOP {
+            if !folder.join(program).is_file() {
+                bail!("the program {program} is not built; run: cargo build --workspace --bins");
+            }
+        }
+        Ok(folder.to_owned())
     }
 }
 

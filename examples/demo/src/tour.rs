@@ -11,8 +11,10 @@ use obnova_testkit::sink::Received;
 use serde::Serialize;
 
 use crate::admin::Admin;
+use crate::computer::Computer;
 use crate::world::World;
 
+mod following;
 mod rehearsing;
 
 /// The administrator of the tour.
@@ -45,6 +47,8 @@ pub struct Tour<'a> {
     people: usize,
     /// Mails seen so far.
     mails: usize,
+    /// A user's computer, once the Desktop is on it.
+    computer: Option<Computer>,
 }
 
 impl<'a> Tour<'a> {
@@ -65,6 +69,7 @@ impl<'a> Tour<'a> {
             told,
             people: 0,
             mails: 0,
+            computer: None,
         })
     }
 
@@ -94,6 +99,10 @@ impl<'a> Tour<'a> {
         station!("the first administrator sets the centre up", self.sets_up());
         station!("a mail reaches the mail server", self.test_mail());
         station!(
+            "a user installs the Desktop 1.0.0 from what the server offers",
+            self.installs_desktop("1.0.0")
+        );
+        station!(
             "1.1.0 is offered, with what is new",
             self.offered("1.1.0", &["1.1.0"])
         );
@@ -105,6 +114,10 @@ impl<'a> Tour<'a> {
             "1.1.0 is installed: data migrated, everybody told",
             self.installs("1.1.0")
         );
+        station!(
+            "the Desktop follows to 1.1.0",
+            self.desktop_follows("1.1.0", false)
+        );
         station!("1.2.0 is offered", self.offered("1.2.0", &["1.2.0"]));
         station!(
             "1.2.0 is rehearsed on a clone: it will not work, Install is refused",
@@ -114,12 +127,17 @@ impl<'a> Tour<'a> {
             "1.2.0 is insisted on and fails on real data: everything is as before",
             self.fails("1.2.0", "migration-failed")
         );
+        station!("the Desktop stays at 1.1.0", self.desktop_stays("1.1.0"));
         station!("the report about it holds no secrets", self.reports());
         station!(
             "1.3.0 is offered, with what is new in 1.2.0 too",
             self.offered("1.3.0", &["1.3.0", "1.2.0"])
         );
         station!("1.3.0 is installed", self.installs("1.3.0"));
+        station!(
+            "the Desktop 1.1.0 is refused, and follows to 1.3.0",
+            self.desktop_follows("1.3.0", true)
+        );
         station!("1.4.0 is offered", self.offered("1.4.0", &["1.4.0"]));
         station!(
             "1.4.0 is not healthy: everything is as before",
@@ -130,10 +148,18 @@ impl<'a> Tour<'a> {
             self.goes_back("1.1.0")
         );
         station!(
+            "the Desktop is refused again, and follows back down to 1.1.0",
+            self.desktop_follows("1.1.0", true)
+        );
+        station!(
             "the engine is killed and adopts the running CRM again",
             self.adopts()
         );
         station!("everything ends when asked to", self.ends());
+        station!(
+            "without its server the Desktop shows what it had",
+            self.desktop_alone()
+        );
         true
     }
 

@@ -7,11 +7,16 @@ use anyhow::Result;
 
 use crate::programs::{Programs, run};
 
+/// What the Desktop is made for.
+const PLATFORM: &str = "linux-x86_64";
+
 /// A vendor with a key set and a repository of static files.
 #[derive(Debug, Clone)]
 pub struct Vendor {
     programs: Programs,
     folder: PathBuf,
+    /// Where the programs of the Desktop are; without it releases have none.
+    desktop: Option<PathBuf>,
 }
 
 impl Vendor {
@@ -24,6 +29,7 @@ impl Vendor {
         let vendor = Vendor {
             programs: programs.clone(),
             folder: folder.to_owned(),
+            desktop: None,
         };
         let mut command = vendor.release("init");
         command
@@ -35,6 +41,15 @@ impl Vendor {
             .arg("--offline-keys")
             .arg(folder.join("offline-keys")))?;
         Ok(vendor)
+    }
+
+    /// The same vendor, whose releases bring a Desktop and its installer along from now on.
+    ///
+    /// # Errors
+    /// Its programs have not been built.
+    pub fn with_desktop(mut self) -> Result<Vendor> {
+        self.desktop = Some(self.programs.desktop()?);
+        Ok(self)
     }
 
     /// The repository.
@@ -54,16 +69,34 @@ impl Vendor {
     pub fn publish(&self, version: &str) -> Result<()> {
         let work = self.folder.join("work").join(version);
         let built = self.folder.join("built").join(version);
-        run(Command::new(&self.programs.crm)
+        let mut assemble = Command::new(&self.programs.crm);
+        assemble
             .args(["assemble", "--version", version, "--out"])
-            .arg(&work))?;
+            .arg(&work);
+        if let Some(programs) = &self.desktop {
+            assemble.arg("--desktop").arg(programs);
+        }
+        run(&mut assemble)?;
         let mut build = self.release("build");
         build
             .arg("--description")
             .arg(work.join("release.toml"))
             .arg("--tree")
             .arg(work.join("tree"));
+        let desktop = work.join("desktop");
+        if self.desktop.is_some() {
+            let mut files = std::ffi::OsString::from(format!("{PLATFORM}="));
+            files.push(&desktop);
+            build.arg("--desktop").arg(files);
+        }
         run(build.arg("--out").arg(&built))?;
+        if let Some(programs) = &self.desktop {
+            let mut installer = self.release("installer");
+            installer.arg(&built).args(["--platform", PLATFORM]);
+            installer.arg("--repository").arg(self.repository());
+            installer.arg("--icon").arg(desktop.join("icon.svg"));
+            run(installer.arg("--programs").arg(programs))?;
+        }
         let mut publish = self.release("publish");
         publish
             .arg(&built)

@@ -65,9 +65,35 @@ impl World {
         World::make_with(Kind::Sqlite, folder, contacts, ports)
     }
 
+    /// The same, with a Desktop in every release.
+    ///
+    /// # Errors
+    /// Something could not be made.
+    pub fn make_with_desktop(
+        kind: Kind,
+        folder: &Path,
+        contacts: usize,
+        ports: [u16; 2],
+    ) -> Result<World> {
+        World::make_of(true, kind, folder, contacts, ports)
+    }
+
     fn make_with(kind: Kind, folder: &Path, contacts: usize, ports: [u16; 2]) -> Result<World> {
+        World::make_of(false, kind, folder, contacts, ports)
+    }
+
+    fn make_of(
+        with_desktop: bool,
+        kind: Kind,
+        folder: &Path,
+        contacts: usize,
+        ports: [u16; 2],
+    ) -> Result<World> {
         let programs = Programs::find()?;
-        let vendor = Vendor::make(&programs, &folder.join("vendor"))?;
+        let mut vendor = Vendor::make(&programs, &folder.join("vendor"))?;
+        if with_desktop {
+            vendor = vendor.with_desktop()?;
+        }
         vendor.publish("1.0.0")?;
         let state_dir = folder.join("customer");
         std::fs::create_dir_all(state_dir.join("data"))?;
