@@ -32,7 +32,7 @@ fn what_is_new_is_shown_once_after_the_first_start_has_confirmed() {
         "{all}"
     );
     assert!(!all.contains("The first release."), "{all}");
-    seat.reader.focus("Close");
+    seat.focus("Close");
     seat.press(&["Return"]);
     assert_eq!(gui.code(), 0);
     assert_eq!(seat.gui(&scene, &["whats-new"]).code(), 0);

@@ -194,7 +194,7 @@ impl Reader {
         assert_eq!(done, Some(true), "{node:?}");
     }
 
-    /// Left, top, width and height on the screen.
+    /// Left, top, width and height in the window.
     pub fn extents(&self, node: &Node) -> (i32, i32, i32, i32) {
         let interface = "org.a11y.atspi.Component";
         let of: Option<(i32, i32, i32, i32)> =

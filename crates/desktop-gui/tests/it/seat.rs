@@ -85,7 +85,7 @@ impl Seat {
             .env("XDG_RUNTIME_DIR", self.runtime.path())
             .env("HOME", self.runtime.path())
             .env("LIBGL_ALWAYS_SOFTWARE", "1")
-            .env("LANG", "en")
+            .env("LANG", "en_US.UTF-8")
             .env("TZ", "UTC")
             .env_remove("LC_ALL")
             .env_remove("LC_MESSAGES")
@@ -130,7 +130,15 @@ impl Seat {
         let window = self.window();
         let at = [x + width / 2, y + height / 2].map(|it| it.to_string());
         self.xdotool(&["windowfocus", "--sync", &window]);
-        self.xdotool(&["mousemove", &at[0], &at[1], "sleep", "0.2", "click", "1"]);
+        // Where a window is nobody tells it without a window manager: places are counted from its corner.
+        let moved = ["mousemove", "--window", &window, &at[0], &at[1]];
+        self.xdotool(&[&moved[..], &["sleep", "0.2", "click", "1"]].concat());
+    }
+
+    /// Waits until this has the keyboard, which the window gets first.
+    pub fn focus(&self, name: &str) {
+        self.press(&[]);
+        self.reader.focus(name);
     }
 
     /// The window as a picture.

@@ -58,21 +58,21 @@ fn the_keyboard_alone_is_enough_and_escape_is_later() {
     let (scene, seat) = (Scene::new("1.2.0", true), Seat::new());
     scene.policy("deadline_hours = 48\n");
     let mut gui = seat.gui(&scene, &["update", "--if-needed"]);
-    seat.reader.focus("Update now");
+    seat.focus("Update now");
     assert_eq!(seat.reader.buttons(), ["Update now", "Later"]);
     seat.reader.text("You can do it later, until");
     seat.reader.text("Offers can be read, but not signed.");
     seat.press(&["Tab"]);
-    seat.reader.focus("Later");
+    seat.focus("Later");
     seat.press(&["Escape"]);
     assert_eq!(gui.code(), 3);
     assert_eq!(scene.world.current().as_deref(), Some("1.0.0"));
     // It is back at the next start.
     let mut gui = seat.gui(&scene, &["update", "--if-needed"]);
-    seat.reader.focus("Update now");
+    seat.focus("Update now");
     seat.press(&["Return"]);
     seat.reader.find(HEADING, "CRM 1.2.0 is installed");
-    seat.reader.focus("Start CRM");
+    seat.focus("Start CRM");
     seat.press(&["Escape"]);
     assert_eq!(gui.code(), 0);
     assert_eq!(scene.world.current().as_deref(), Some("1.2.0"));
@@ -176,7 +176,7 @@ fn a_version_that_failed_here_is_installed_only_when_the_user_insists() {
     let _gui = seat.gui(&scene, &["update"]);
     seat.reader.text("it ended by itself soon after its start");
     assert_eq!(seat.reader.buttons(), ["Install it all the same", "Later"]);
-    seat.reader.focus("Later");
+    seat.focus("Later");
     seat.reader
         .act(&seat.reader.button("Install it all the same"));
     seat.reader.find(HEADING, "CRM 1.2.0 is installed");
