@@ -23,7 +23,7 @@ use crate::pages::{
 };
 use crate::run::{Error, Options};
 use crate::store::Store;
-use crate::{assets, desktops, error, headers, openapi, session, visitor};
+use crate::{assets, desktops, error, headers, openapi, pages, session, visitor};
 
 /// Largest upload: users as CSV, bytes.
 const MAX_UPLOAD: usize = 16 << 20;
@@ -63,6 +63,8 @@ pub fn router(centre: Centre) -> Router {
             "/history/{update}/revert/export",
             get(revert::export::show).post(revert::export::start),
         )
+        .route("/desktops", get(pages::desktops::show))
+        .route("/desktops/export", get(pages::desktops::export::send))
         .route("/users", get(users::list).post(user::add))
         .route("/users/new", get(user::new))
         .route("/users/import", get(imports::show).post(imports::upload))
@@ -91,6 +93,10 @@ pub fn router(centre: Centre) -> Router {
         .route_layer(from_fn_with_state(centre.clone(), session::required));
     let pages = Router::new()
         .route("/", get(welcome::show))
+        .route(
+            "/download/{version}/{platform}/{file}",
+            get(desktops::installers::send),
+        )
         .route("/setup", get(setup::show).post(setup::create))
         .route("/sign-in", get(sign_in::show).post(sign_in::sign_in))
         .route("/preferences", post(preferences::save))

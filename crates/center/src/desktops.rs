@@ -9,13 +9,16 @@ use tower_http::timeout::RequestBodyTimeoutLayer;
 
 use crate::app::Centre;
 
+mod file;
 mod hello;
+pub mod installers;
 mod range;
 mod report;
 mod repository;
+mod turns;
 
 pub use hello::Greeting;
-pub use repository::Turns;
+pub use turns::Turns;
 
 /// The longest report, bytes.
 const MAX_REPORT: usize = 64 << 10;

@@ -11,6 +11,7 @@ use tokio::task::JoinSet;
 
 use crate::store::Store;
 
+mod count_desktops;
 pub(crate) mod deliver_mail;
 mod expire_sessions;
 pub(crate) mod follow_engine;
@@ -56,6 +57,7 @@ pub fn spawn(store: Store, engine: Client, ended: Ended) -> Jobs {
     ));
     jobs.spawn(deliver_mail::run(store.clone(), delivery, ended.clone()));
     jobs.spawn(import_users::run(store.clone(), engine, ended.clone()));
+    jobs.spawn(count_desktops::run(store.clone(), ended.clone()));
     jobs.spawn(expire_sessions::run(store, ended));
     Jobs(jobs)
 }

@@ -2,6 +2,7 @@
 
 pub mod audit;
 pub mod copies;
+pub mod desktops;
 pub mod faults;
 pub mod groups;
 pub mod history;

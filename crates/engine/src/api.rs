@@ -14,11 +14,13 @@ use serde::{Deserialize, Serialize};
 
 mod copies;
 mod doctor;
+mod installers;
 mod rehearsal;
 mod traffic;
 
 pub use copies::{Exported, KeepRule, ProtectedCopy, RevertPlan, TableChange};
 pub use doctor::{Doctor, Finding, Health, RungFacts};
+pub use installers::{CopiedInstaller, INSTALLERS_NAME};
 pub use rehearsal::{
     Expired, Forecast, ForecastTraffic, Hop, Isolation, Rehearsal, RehearsalOutcome,
     RehearsalSettings, Rehearsing,

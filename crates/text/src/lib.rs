@@ -109,6 +109,7 @@ areas!(
     "front",
     "cli",
     "desktop",
+    "desktops",
     "installer"
 );
 

@@ -96,17 +96,17 @@ fn checked(told: Told) -> Option<(Desktop, Vec<Report>)> {
         return None;
     }
     let reports = told.reports.into_iter().map(|report| {
-        let reason = report.reason.map(|reason| reason.to_string());
         let fits = matches!(&*report.event, "installed" | "returned")
-            && reason
+            && report
+                .reason
                 .as_ref()
-                .is_none_or(|reason| reason.len() <= MAX_REASON);
+                .is_none_or(|reason| reason.to_string().len() <= MAX_REASON);
         fits.then(|| Report {
             at: report.at,
             version: report.version.to_string(),
             from: report.from.map(|from| from.to_string()),
             event: report.event,
-            reason,
+            reason: report.reason,
         })
     });
     let desktop = Desktop {

@@ -10,9 +10,6 @@ use crate::store::{Result, Store};
 
 const EVERY: Duration = Duration::from_secs(3600);
 
-/// How long a Desktop is remembered that does not come any more.
-const DESKTOPS: Duration = Duration::from_secs(400 * 24 * 3600);
-
 /// How long mails are kept to be looked at.
 const MAILS: Duration = Duration::from_secs(180 * 24 * 3600);
 
@@ -35,7 +32,8 @@ async fn expire(store: &Store) -> Result<()> {
     store.remove_ended_sessions().await?;
     store.remove_old_sign_ins(WINDOW).await?;
     store.remove_old_devices(DEVICE_LASTS).await?;
-    store.remove_old_desktops(DESKTOPS).await?;
+    let desktops = store.desktop_settings().await?;
+    store.remove_old_desktops(desktops.keep()).await?;
     store.remove_old_mails(Timestamp::now() - MAILS).await?;
     Ok(())
 }

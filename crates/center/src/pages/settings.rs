@@ -19,6 +19,7 @@ use crate::explain::{Explained, explain};
 use crate::form::{Fields, Posted};
 use crate::mails::sender_is_valid;
 use crate::page::{Page, html};
+use crate::store::desktops::kept::{DAYS, DesktopSettings, Kept};
 use crate::store::settings::{CenterSettings, Secret, SmtpSecurity, SmtpSettings};
 
 mod engine;
@@ -55,6 +56,14 @@ impl SettingsPage {
 
     fn hold_mib(&self, hold: &HoldLimits) -> u64 {
         hold.bytes / MIB
+    }
+
+    fn keeps(&self) -> [(Kept, bool); 3] {
+        Kept::ALL.map(|kept| (kept, kept == self.settings.desktops.kept))
+    }
+
+    fn words(&self, kept: &Kept, part: &str) -> String {
+        self.t.get(&format!("desktops-kept-{}{part}", kept.name()))
     }
 
     fn daily_at(&self, rehearsal: &RehearsalSettings) -> String {
@@ -180,7 +189,30 @@ fn read(
     {
         faults.push("fault-import-incomplete");
     }
+    desktops(&mut settings.desktops, fields, faults);
     settings
+}
+
+/// A form without these fields leaves them as they were.
+fn desktops(settings: &mut DesktopSettings, fields: &Fields, faults: &mut Vec<&'static str>) {
+    let named = |kept: &Kept| kept.name() == fields.text("desktops_kept");
+    let Some(kept) = Kept::ALL.into_iter().find(named) else {
+        return;
+    };
+    settings.kept = kept;
+    let days = |name| {
+        fields
+            .text(name)
+            .parse()
+            .ok()
+            .filter(|it| DAYS.contains(it))
+    };
+    match (days("desktops_used_days"), days("desktops_keep_days")) {
+        (Some(used), Some(keep)) if used <= keep => {
+            (settings.used_days, settings.keep_days) = (used, keep);
+        }
+        _ => faults.push("fault-desktop-days"),
+    }
 }
 
 /// A password goes only where whoever typed it sent it: to another server, or unencrypted, it has to be typed again. Otherwise

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sqlx::sqlite::SqliteConnection;
 
+use super::desktops::kept::{self, DesktopSettings};
 use super::groups::ADMINISTRATOR;
 use super::{Result, Store};
 
@@ -55,6 +56,8 @@ pub struct CenterSettings {
     pub public_url: String,
     /// Where users come from.
     pub import: ImportSettings,
+    /// What is kept about Desktops.
+    pub desktops: DesktopSettings,
 }
 
 impl Default for CenterSettings {
@@ -66,6 +69,7 @@ impl Default for CenterSettings {
             default_language: Lang::default(),
             public_url: String::new(),
             import: ImportSettings::default(),
+            desktops: DesktopSettings::default(),
         }
     }
 }
@@ -172,13 +176,15 @@ impl Store {
         read(&mut connection).await
     }
 
-    /// Puts these in force, and tries waiting mail again at once, as the mail server may be another now.
+    /// Puts these in force, and tries waiting mail again at once, as the mail server may be another now. What may not be kept
+    /// any more is gone with it.
     ///
     /// # Errors
     /// The database failed.
     pub async fn save_settings(&self, settings: &CenterSettings) -> Result<()> {
         let mut write = self.begin().await?;
         save(&mut write, settings).await?;
+        kept::remove_what_is_not_allowed(&mut write, &settings.desktops).await?;
         super::outbox::make_due(&mut write).await?;
         write.commit().await?;
         self.mail_waiting.notify_one();

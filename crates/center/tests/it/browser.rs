@@ -56,6 +56,7 @@ async fn press(browser: &Browser, key: Key) {
 async fn every_page_can_be_read_by_everybody_and_fits_a_phone() {
     let centre = Centre::start().await;
     crate::rehearsals::can_go_back(&centre);
+    crate::fleet::report(&centre).await;
     let mut browser = signed_in(&centre, "en").await;
     for path in [
         "/",
@@ -66,6 +67,8 @@ async fn every_page_can_be_read_by_everybody_and_fits_a_phone() {
         "/history/copies",
         "/history/copies/7/delete",
         "/history/1/revert",
+        "/desktops",
+        "/desktops?standing=returned&days=365",
         "/users",
         "/users/new",
         "/users/1",

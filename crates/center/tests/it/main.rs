@@ -4,6 +4,7 @@ mod browser;
 mod centre;
 mod desktops;
 mod engine;
+mod fleet;
 mod hostile;
 mod openapi;
 mod pages;

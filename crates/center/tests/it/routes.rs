@@ -24,6 +24,8 @@ const OPEN: &[(&str, &str)] = &[
     ("GET", "/desktop/v1/hello"),
     ("GET", "/desktop/v1/repository/{*path}"),
     ("POST", "/desktop/v1/report"),
+    // The installers that the welcome page offers.
+    ("GET", "/download/{version}/{platform}/{file}"),
 ];
 
 /// What is on pages that strangers must not see: anything of this is.

@@ -21,6 +21,9 @@ const COMPOSED: &[&str] = &[
     "mail-kind-",
     "import-row-",
     "import-failed-",
+    "desktops-standing-",
+    "desktops-why-",
+    "desktops-kept-",
 ];
 
 fn sources(folder: &str) -> Vec<(String, String)> {
@@ -77,8 +80,11 @@ fn every_text_of_the_pages_is_used() {
         .chain(sources("src"))
         .map(|(_, source)| source)
         .collect();
-    let ftl = Path::new(env!("CARGO_MANIFEST_DIR")).join("../text/locales/en/center.ftl");
-    let ftl = std::fs::read_to_string(ftl).unwrap();
+    let locales = Path::new(env!("CARGO_MANIFEST_DIR")).join("../text/locales/en");
+    let ftl: String = ["center.ftl", "desktops.ftl"]
+        .iter()
+        .map(|area| std::fs::read_to_string(locales.join(area)).unwrap())
+        .collect();
     let keys: BTreeSet<&str> = ftl
         .lines()
         .filter(|line| !line.starts_with([' ', '#']))

@@ -4,10 +4,11 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use jiff::Timestamp;
-use obnova_release::{Catalog, Error, Installer, Mirrored, NoDesktop, VerifiedRelease};
+use obnova_release::{Catalog, Error, Installer, Mirrored, NoDesktop, VerifiedRelease, durable};
 use semver::Version;
 
 use super::{Releases, channel};
+use crate::api::{CopiedInstaller, INSTALLERS_NAME};
 
 /// What a copy is made of.
 pub(crate) struct Copying {
@@ -82,9 +83,37 @@ impl Releases {
         let installers = self
             .client
             .mirror_installers(&copying.installers, to, cancelled)?;
+        list(&copying.installers, to)?;
         Ok(Mirrored {
             new_files: desktops.new_files + installers.new_files,
             new_bytes: desktops.new_bytes + installers.new_bytes,
         })
     }
+}
+
+/// Tells the centre which installers are there, now that their files are. Killed before this, the older list names files that are
+/// still kept.
+fn list(installers: &[Installer], to: &Path) -> Result<(), Error> {
+    let list: Vec<CopiedInstaller> = installers
+        .iter()
+        .map(|installer| CopiedInstaller {
+            version: installer.version.clone(),
+            platform: installer.platform.clone(),
+            file_name: installer.file_name.clone(),
+            bytes: installer.bytes,
+            sha256: installer.sha256.to_string(),
+            requires: installer.requires.clone(),
+            place: installer.place(),
+        })
+        .collect();
+    let path = to.join(INSTALLERS_NAME);
+    let failed = |cause: std::io::Error| Error::Local {
+        what: "the list of installers for the welcome page cannot be written".to_owned(),
+        cause,
+    };
+    let bytes = serde_json::to_vec_pretty(&list).map_err(|error| failed(error.into()))?;
+    if std::fs::read(&path).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    durable::write(&path, &bytes, 0o644).map_err(failed)
 }

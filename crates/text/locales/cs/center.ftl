@@ -331,6 +331,7 @@ fault-mail-from = Odesílatel musí být e-mailová adresa, případně ve tvaru
 fault-smtp-port = Port musí být číslo od 1 do 65535.
 fault-smtp-password = Pro jiný poštovní server nebo bez šifrování je třeba heslo zadat znovu, nebo je dát zapomenout.
 fault-import-incomplete = Pro denní import vyplňte databázi i dotaz.
+fault-desktop-days = Počty dnů u Desktopů jsou mimo povolený rozsah, nebo je první větší než druhý.
 fault-limits = Některá z mezí je mimo povolený rozsah.
 
 # What was just done

@@ -330,6 +330,7 @@ fault-mail-from = The sender must be an e-mail address, or Name <address>.
 fault-smtp-port = The port must be a number from 1 to 65535.
 fault-smtp-password = For another mail server, or without encryption, the password must be entered again, or forgotten.
 fault-import-incomplete = For a daily import, fill in both database and query.
+fault-desktop-days = The days for Desktops are out of range, or the first is more than the second.
 fault-limits = One of the limits is out of range.
 
 # What was just done

@@ -1,0 +1,204 @@
+//! Turns of Desktops, so that however many come, memory is bounded and there is room for others. Whoever waits for a turn gets one
+//! soon: somebody who has had theirs for a while gives it up, the slowest first. Their connection ends, and a Desktop goes on with
+//! its download where it was; it loses nothing but its place.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use crate::connections::Cut;
+
+/// Files that are sent at the same time; who comes then waits for a turn.
+const AT_ONCE: usize = 2048;
+/// How long nobody has to give a turn up.
+const UNDISTURBED: Duration = Duration::from_secs(10);
+/// How long somebody waits for a turn. Longer, and a Desktop takes it for a server that does not answer.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How often somebody who waits looks for a turn that can be had.
+const LOOK: Duration = Duration::from_millis(500);
+/// Reports that are written down at the same time.
+const REPORTS: usize = 4;
+
+/// The turns.
+#[derive(Debug)]
+pub struct Turns {
+    files: Arc<Files>,
+    pub(super) reports: Semaphore,
+}
+
+#[derive(Debug)]
+struct Files {
+    free: Arc<Semaphore>,
+    held: Mutex<BTreeMap<u64, Held>>,
+    next: AtomicU64,
+    undisturbed: Duration,
+    patience: Duration,
+}
+
+/// A turn that somebody has.
+#[derive(Debug)]
+struct Held {
+    since: Instant,
+    sent: Arc<AtomicU64>,
+    cut: Cut,
+    is_leaving: bool,
+}
+
+impl Held {
+    /// Bytes a second, of somebody who has been here for a while.
+    fn speed(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed) / self.since.elapsed().as_secs().max(1)
+    }
+}
+
+/// A turn, until it is dropped.
+#[derive(Debug)]
+pub(super) struct Turn {
+    number: u64,
+    sent: Arc<AtomicU64>,
+    files: Arc<Files>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Default for Turns {
+    fn default() -> Self {
+        Self::of(AT_ONCE, UNDISTURBED, PATIENCE)
+    }
+}
+
+impl Turns {
+    fn of(at_once: usize, undisturbed: Duration, patience: Duration) -> Self {
+        Self {
+            files: Arc::new(Files {
+                free: Arc::new(Semaphore::new(at_once)),
+                held: Mutex::default(),
+                next: AtomicU64::new(0),
+                undisturbed,
+                patience,
+            }),
+            reports: Semaphore::new(REPORTS),
+        }
+    }
+
+    /// Waits for a turn, which ends with this connection at the latest; `None` when there were too many others before.
+    pub(super) async fn take(&self, cut: Cut) -> Option<Turn> {
+        let free = self.files.free.clone();
+        let permit = match free.clone().try_acquire_owned() {
+            Ok(permit) => permit,
+            Err(_) => tokio::time::timeout(self.files.patience, self.wait(free))
+                .await
+                .ok()??,
+        };
+        let number = self.files.next.fetch_add(1, Ordering::Relaxed);
+        let sent = Arc::new(AtomicU64::new(0));
+        let held = Held {
+            since: Instant::now(),
+            sent: sent.clone(),
+            cut,
+            is_leaving: false,
+        };
+        self.files.lock().insert(number, held);
+        Some(Turn {
+            number,
+            sent,
+            files: self.files.clone(),
+            _permit: permit,
+        })
+    }
+
+    /// Waits in the order of coming. Everybody who waits has one other leave, as soon as one may be disturbed.
+    async fn wait(&self, free: Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+        let mut turn = std::pin::pin!(free.acquire_owned());
+        let mut has_made_room = false;
+        loop {
+            if !has_made_room {
+                has_made_room = self.files.make_room();
+            }
+            if let Ok(turn) = tokio::time::timeout(LOOK, &mut turn).await {
+                return turn.ok();
+            }
+        }
+    }
+}
+
+impl Files {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has the slowest of those leave who may be disturbed; false when there is none.
+    fn make_room(&self) -> bool {
+        let mut held = self.lock();
+        let may_leave =
+            |held: &&mut Held| !held.is_leaving && held.since.elapsed() >= self.undisturbed;
+        let slowest = held
+            .values_mut()
+            .filter(may_leave)
+            .min_by_key(|held| held.speed());
+        slowest.is_some_and(|slowest| {
+            slowest.is_leaving = true;
+            slowest.cut.cut();
+            true
+        })
+    }
+}
+
+impl Turn {
+    /// So many bytes more were sent.
+    pub(super) fn sent(&self, bytes: usize) {
+        self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.files.lock().remove(&self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(300);
+    const LATE: Duration = Duration::from_secs(60);
+
+    #[tokio::test]
+    async fn who_waits_has_the_slowest_leave_and_nobody_else() {
+        let turns = Turns::of(2, SOON, LATE);
+        let (quick, slow) = (Cut::default(), Cut::default());
+        let quickest = turns.take(quick.clone()).await.unwrap();
+        let slowest = turns.take(slow.clone()).await.unwrap();
+        quickest.sent(1 << 20);
+        slowest.sent(1 << 10);
+        let leaves = async {
+            slow.wanted().await;
+            drop(slowest);
+        };
+        let (next, ()) = tokio::join!(turns.take(Cut::default()), leaves);
+        let next = next.unwrap();
+        let disturbed = tokio::time::timeout(2 * LOOK, quick.wanted()).await;
+        assert!(disturbed.is_err(), "one place was enough");
+        drop(next);
+        assert!(turns.take(Cut::default()).await.is_some());
+        assert_eq!(turns.files.lock().len(), 1, "what was dropped is forgotten");
+    }
+
+    #[tokio::test]
+    async fn nobody_is_disturbed_early_and_nobody_waits_for_ever() {
+        let turns = Turns::of(1, SOON, 3 * LOOK);
+        let cut = Cut::default();
+        let _stubborn = turns.take(cut.clone()).await.unwrap();
+        let began = Instant::now();
+        let (waited, at) = tokio::join!(turns.take(Cut::default()), async {
+            cut.wanted().await;
+            began.elapsed()
+        });
+        assert!(at >= SOON, "{at:?}");
+        assert!(waited.is_none(), "the place was not given up");
+    }
+}
