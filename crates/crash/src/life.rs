@@ -378,11 +378,17 @@ impl Life<'_> {
         Ok(())
     }
 
-    /// Heals what is due; with `all`, what was to last to the end too.
+    /// Heals what is due; with `all`, what was to last to the end too, which is healed in any case when it has lasted too long.
     fn heal_due(&mut self, all: bool) -> Result<()> {
         let now = Instant::now();
-        let is_due = |at: &Option<Instant>| at.map_or(all, |at| at <= now);
-        let (due, later): (Vec<_>, Vec<_>) = self.heals.iter().partition(|(at, _)| is_due(at));
+        let has_lasted = |index: &usize| {
+            let began = self.began.get(index);
+            began.is_some_and(|began| began.elapsed() > LONGEST_FAULT)
+        };
+        let (due, later): (Vec<_>, Vec<_>) = self
+            .heals
+            .iter()
+            .partition(|(at, index)| at.map_or(all || has_lasted(index), |at| at <= now));
         self.heals = later;
         for (_, index) in due {
             let fault = &self.faults[index];

@@ -75,12 +75,15 @@ pub fn write(document: &Path, results: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
+/// Characters of a violation that are shown; the rest is in its round's folder.
+const LONGEST_REASON: usize = 120;
+
 const HEAD: &str = "# Old or new, never between: what was tried
 
 Written by the crash harness from its results. Run it yourself: `cargo xtask crash` (needs root; `--help` tells the rest).
 
 A round is a whole life of an installation: engine, Administration Centre, front, the CRM and its database server as real
-processes, a vendor's repository over HTTP, a mail server, 21 people to be told, and clients that send 25 requests a second, half of
+processes, a vendor's repository over HTTP, a mail server, 21 people to be told, and clients that send some 16 requests a second, half of
 them writes. An administrator installs a version (or goes back from one), and one to three faults strike: at a change to the disk,
 before or after it is made, or at any instant up to 1.1 times the duration of an undisturbed update; later faults strike while the
 installation recovers from the earlier ones. Nothing is repaired by hand: what died is started again, as systemd would.
@@ -129,6 +132,7 @@ fn text(runs: &[Run], done: &[Done]) -> Result<String> {
         .filter(|one| !one.outcome.violations.is_empty());
     for one in violated {
         let first = one.outcome.violations.first().map_or("", String::as_str);
+        let first: String = first.chars().take(LONGEST_REASON).collect();
         let _ = writeln!(
             text,
             "- violated in {} (seed {}): {first}",

@@ -257,11 +257,17 @@ pub fn wait_until_wanted(folder: &Path) {
     loop {
         // While the data are exchanged for a copy, there are none for a moment.
         let is_there = pid(folder).is_some() || !data(folder).join("PG_VERSION").is_file();
-        if !is_there && !was_shut_down(folder) {
+        if !is_there && !was_shut_down(folder) && !is_stopped_by_the_engine(folder) {
             return;
         }
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// Whether the engine has said that it stops the server, and has not started it again. It may stop it at once, which leaves the
+/// cluster as a crash does; whoever started it then would have it on data that are being exchanged.
+fn is_stopped_by_the_engine(folder: &Path) -> bool {
+    home(folder).join("data.obnova/stopped.json").exists()
 }
 
 /// Whether the cluster was left in order, as `pg_ctl stop` leaves it.
