@@ -9,6 +9,7 @@ use crate::desktop::Desktop;
 use crate::error::Error;
 use crate::install::Installation;
 use crate::layout::Layout;
+use crate::platform;
 
 /// Says which installation an entry belongs to.
 const ROOT: &str = "X-Obnova-Root";
@@ -22,8 +23,11 @@ pub struct Entries {
 }
 
 impl Entries {
-    /// Those of this product for the user whose home directory this is; `None` when there is no home.
+    /// Those of this product for the user whose home directory this is; `None` when there is no home, or menus are made otherwise.
     pub fn of(product: &str, root: &Path) -> Option<Self> {
+        if !platform::MENU_OF_FILES {
+            return None;
+        }
         let data = directory("XDG_DATA_HOME", ".local/share")?;
         let config = directory("XDG_CONFIG_HOME", ".config")?;
         Some(Self {
@@ -59,7 +63,9 @@ impl Entries {
     /// # Errors
     /// The disk refuses.
     pub fn start_agent(&self, installed: &Installation) -> Result<(), Error> {
-        let tool = Layout::of(&self.root).programs().join("obnova-desktop");
+        let tool = Layout::of(&self.root)
+            .programs()
+            .join(platform::program("obnova-desktop"));
         let lines = vec![
             "Type=Application".to_owned(),
             format!("Name={}", one_line(&installed.name)),

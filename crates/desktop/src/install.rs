@@ -81,12 +81,16 @@ impl Installing {
             false => bundle.unpack(&layout.destination())?,
         }
         durable::create_dir_all(&layout.programs())?;
-        for tool in ["bin/obnova-launcher", "bin/obnova-desktop"] {
-            put(&self.package.join(tool), &layout.root().join(tool), 0o755)?;
+        remove_replaced(&layout);
+        let launcher = platform::program("obnova-launcher");
+        for tool in [&launcher, &platform::program("obnova-desktop")] {
+            let from = self.package.join("bin").join(tool);
+            put(&from, &layout.programs().join(tool), 0o755)?;
         }
         // For people, who know the program by its own name.
-        let program = layout.programs().join(&description.product);
-        durable::symlink_swap(&program, Path::new("obnova-launcher"))?;
+        let program = platform::program(&description.product);
+        let program = layout.programs().join(program);
+        platform::give_name(&layout.programs().join(launcher), &program)?;
         let icon = self.package.join("icon.svg");
         if icon.is_file() {
             put(&icon, &layout.icon(), 0o644)?;
@@ -198,7 +202,7 @@ fn is_whole(layout: &Layout, version: &Version) -> Result<(), Error> {
 
 /// Puts a file in its place in one instant, unless it is there already: a launcher that stays the same is one that no scanner
 /// has to get to know again.
-fn put(from: &Path, to: &Path, mode: u32) -> Result<(), Error> {
+pub(crate) fn put(from: &Path, to: &Path, mode: u32) -> Result<(), Error> {
     let digest = |path: &Path| File::open(path).and_then(Digest::of_reader);
     let wanted = digest(from)?;
     if digest(to).is_ok_and(|there| there == wanted) {
@@ -211,11 +215,18 @@ fn put(from: &Path, to: &Path, mode: u32) -> Result<(), Error> {
     ));
     let copied = durable::copy_unsynced(from, &temporary, mode)
         .and_then(|_| durable::sync_file(&temporary))
-        .and_then(|()| durable::rename(&temporary, to));
+        .and_then(|()| platform::put_in_place(&temporary, to));
     if copied.is_err() {
         let _ = durable::remove_file_unsynced(&temporary);
     }
     Ok(copied?)
+}
+
+/// Programs that ran when they were replaced may have ended meanwhile. Only ever tidy.
+fn remove_replaced(layout: &Layout) {
+    if let Err(error) = durable::remove_temporaries(&layout.programs()) {
+        tracing::debug!(%error, "a program that was replaced still runs");
+    }
 }
 
 /// What was learnt under another root says nothing under this one.

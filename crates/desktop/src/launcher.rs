@@ -43,6 +43,14 @@ pub fn own_root() -> std::io::Result<PathBuf> {
     })
 }
 
+/// Becomes another program, or runs it to its end where no program can become another; gives its exit code then.
+///
+/// # Errors
+/// It cannot be started.
+pub fn become_program(command: &mut Command) -> std::io::Result<i32> {
+    platform::run(command)
+}
+
 /// Starts the right version with these arguments, and ends as it ends.
 pub fn run(root: &Path, arguments: &[OsString]) -> ExitCode {
     match start(&Layout::of(root), arguments) {

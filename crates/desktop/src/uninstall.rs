@@ -15,7 +15,7 @@ impl Desktop {
     pub fn uninstall(&self) -> Result<(), Error> {
         let layout = &self.layout;
         durable::create_dir_all(&layout.state())?;
-        let _lock = Lock::take(&layout.lock())?;
+        let lock = Lock::take(&layout.lock())?;
         let versions = std::fs::read_dir(layout.versions());
         for entry in versions.into_iter().flatten().flatten() {
             let version = entry
@@ -37,12 +37,14 @@ impl Desktop {
             &destination.content,
             &layout.store(),
             &layout.programs(),
-            &layout.state(),
         ] {
             if directory.exists() {
                 durable::remove_dir_all(directory)?;
             }
         }
+        // On Windows a file that is open keeps its directory. Whoever comes in between finds no version to start.
+        drop(lock);
+        durable::remove_dir_all(&layout.state())?;
         for file in ["icon.svg", "root.json", "policy.toml", "desktop.toml"] {
             durable::remove_file(&layout.root().join(file))?;
         }

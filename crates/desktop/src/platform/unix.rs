@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
 
+use obnova_release::durable;
 use rustix::io::{FdFlags, fcntl_setfd};
 use rustix::process::{Pid, Signal, kill_process};
 
@@ -21,6 +22,20 @@ pub(crate) fn machine_policy(product: &str) -> Result<Option<Policy>, Error> {
 /// There is no other place for what an administrator has set for this user.
 pub(crate) fn user_policy(_product: &str) -> Result<Option<Policy>, Error> {
     Ok(None)
+}
+
+/// Menus and what starts with a session are files, as freedesktop.org describes them.
+pub(crate) const MENU_OF_FILES: bool = true;
+
+/// Puts a whole file in the place of another, in one instant, also when that is a program that runs.
+pub(crate) fn put_in_place(new: &Path, place: &Path) -> io::Result<()> {
+    durable::rename(new, place)
+}
+
+/// Gives the launcher a second name, beside it.
+pub(crate) fn give_name(launcher: &Path, name: &Path) -> Result<(), Error> {
+    let target = launcher.file_name().unwrap_or(launcher.as_os_str());
+    Ok(durable::symlink_swap(name, Path::new(target))?)
 }
 
 /// Becomes the program: the launcher leaves nothing of itself behind. Comes back only when it cannot be started.

@@ -7,6 +7,7 @@ use std::os::windows::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use obnova_release::durable;
 use windows_registry::{CURRENT_USER, Key, LOCAL_MACHINE, Type, Value};
 
 use crate::error::{Code, Error};
@@ -76,6 +77,26 @@ fn value_of(name: &str, value: Value) -> Option<toml::Value> {
         }
         _ => None,
     }
+}
+
+/// Menus are made of links that only Windows itself can write.
+pub(crate) const MENU_OF_FILES: bool = false;
+
+/// Puts a whole file in the place of another. A program that runs cannot be replaced, but it can be renamed; killed between the two,
+/// its name is free, and whoever installs again puts it there.
+pub(crate) fn put_in_place(new: &Path, place: &Path) -> io::Result<()> {
+    if !is_open(place) {
+        return durable::rename(new, place);
+    }
+    let number = rand::random::<u32>();
+    let aside = place.with_file_name(format!("{}{number:08x}", durable::TEMPORARY_PREFIX));
+    durable::rename(place, &aside)?;
+    durable::rename(new, place)
+}
+
+/// Gives the launcher a second name, beside it: a copy, as most users may not make links.
+pub(crate) fn give_name(launcher: &Path, name: &Path) -> Result<(), Error> {
+    crate::install::put(launcher, name, 0o755)
 }
 
 /// Runs the program to its end: a program cannot become another one here, so the launcher stays, and with it its lock.

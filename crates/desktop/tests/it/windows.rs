@@ -3,13 +3,15 @@
 
 use std::fs::{self, OpenOptions};
 use std::os::windows::fs::OpenOptionsExt;
-use std::process::Stdio;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use obnova_desktop::{Configuration, Desktop, Mode};
+use obnova_release::Bundle;
 use windows_registry::{CURRENT_USER, Key, LOCAL_MACHINE};
 
-use crate::world::{CONFIRMS, World, program};
+use crate::world::{CLI, CONFIRMS, LAUNCHER, World, program, said};
 
 /// Confirms, says so, and stays until it is told to end.
 const STAYS: &str =
@@ -129,4 +131,62 @@ fn a_policy_in_the_registry_counts_that_of_the_computer_before_that_of_the_user(
     machine.set_string("mode", "whenever").unwrap();
     let error = policy().unwrap_err().to_string();
     assert!(error.contains("HKEY_LOCAL_MACHINE"), "{error}");
+}
+
+/// What an installer brings along, of a version that was published.
+fn package(world: &World, version: &str, launcher: &[u8]) -> PathBuf {
+    let package = world.path(&format!("package-{version}"));
+    let built = world.path(&format!("work-{version}")).join("built");
+    for (name, file) in Bundle::of_built(&built, &obnova_desktop::platform()).unwrap() {
+        let place = package.join(name);
+        fs::create_dir_all(place.parent().unwrap()).unwrap();
+        fs::copy(file, place).unwrap();
+    }
+    let trust = world.path("repository/metadata/1.root.json");
+    fs::copy(trust, package.join("root.json")).unwrap();
+    fs::create_dir_all(package.join("bin")).unwrap();
+    fs::write(package.join("bin/obnova-launcher.exe"), launcher).unwrap();
+    fs::copy(CLI, package.join("bin/obnova-desktop.exe")).unwrap();
+    package
+}
+
+#[test]
+fn an_installer_installs_and_replaces_a_launcher_that_runs_and_removes_all_again() {
+    let mut world = World::new();
+    world.publish("1.0.0", "range = \">=1.0.0\"", STAYS);
+    world.publish("1.1.0", "range = \">=1.0.0\"", CONFIRMS);
+    world.root = world.path("installed");
+    let install = |version: &str, launcher: &[u8]| {
+        let package = package(&world, version, launcher);
+        let address = format!("http://{}/", world.server.address);
+        let output = world.cli(&[
+            "install",
+            "--package",
+            package.to_str().unwrap(),
+            "--server",
+            &address,
+        ]);
+        assert!(output.status.success(), "{output:?}");
+    };
+    let start = || {
+        let mut command = Command::new(world.root.join("bin/crm.exe"));
+        world.environment(&mut command);
+        command
+    };
+    let launcher = fs::read(LAUNCHER).unwrap();
+    install("1.0.0", &launcher);
+    let up = world.path("up");
+    let mut window = start();
+    window.env("OBNOVA_TEST_UP", &up).stdin(Stdio::piped());
+    let mut window = window.stdout(Stdio::null()).spawn().unwrap();
+    wait_until("the window does not open", || up.exists());
+    // Another launcher that does the same: what follows a program's end is not part of it.
+    let newer = [&launcher[..], b"newer"].concat();
+    install("1.1.0", &newer);
+    assert_eq!(fs::read(world.root.join("bin/crm.exe")).unwrap(), newer);
+    drop(window.stdin.take());
+    assert!(window.wait().unwrap().success());
+    assert_eq!(said(&start().output().unwrap()), "1.1.0");
+    world.desktop().uninstall().unwrap();
+    assert!(!world.root.exists());
 }

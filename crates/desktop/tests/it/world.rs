@@ -17,11 +17,11 @@ use crate::server::Server;
 pub mod program;
 
 /// The programs; tests of other parts that use this file have none.
-const LAUNCHER: &str = match option_env!("CARGO_BIN_EXE_obnova-launcher") {
+pub const LAUNCHER: &str = match option_env!("CARGO_BIN_EXE_obnova-launcher") {
     Some(path) => path,
     None => "obnova-launcher",
 };
-const CLI: &str = match option_env!("CARGO_BIN_EXE_obnova-desktop") {
+pub const CLI: &str = match option_env!("CARGO_BIN_EXE_obnova-desktop") {
     Some(path) => path,
     None => "obnova-desktop",
 };

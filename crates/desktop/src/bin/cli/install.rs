@@ -53,7 +53,10 @@ pub fn agent(desktop: &Desktop, output: &Output) -> Result<u8, Error> {
         output.status(&desktop.status()?);
         return Ok(1);
     };
-    let program = desktop.layout().version(&version).join(AGENT);
+    let program = desktop
+        .layout()
+        .version(&version)
+        .join(format!("{AGENT}{}", std::env::consts::EXE_SUFFIX));
     if !program.is_file() {
         output.no_agent(&version.to_string(), &program);
         return Ok(1);
@@ -63,20 +66,6 @@ pub fn agent(desktop: &Desktop, output: &Output) -> Result<u8, Error> {
         .arg("agent")
         .arg("--root")
         .arg(desktop.layout().root());
-    become_it(command)
-}
-
-#[cfg(unix)]
-fn become_it(mut command: std::process::Command) -> Result<u8, Error> {
-    use std::os::unix::process::CommandExt;
-    Err(command.exec().into())
-}
-
-#[cfg(not(unix))]
-fn become_it(mut command: std::process::Command) -> Result<u8, Error> {
-    let status = command.status()?;
-    Ok(status
-        .code()
-        .and_then(|code| u8::try_from(code).ok())
-        .unwrap_or(1))
+    let code = obnova_desktop::launcher::become_program(&mut command)?;
+    Ok(u8::try_from(code).unwrap_or(1))
 }
