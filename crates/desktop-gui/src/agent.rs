@@ -94,6 +94,8 @@ impl Shared {
 /// # Errors
 /// A text for the user: there is no session bus.
 pub fn run(options: Options) -> Result<(), String> {
+    // The library has a run time of its own, which must not end inside the agent's: this one goes last.
+    let _last = Arc::clone(&options.desktop);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
