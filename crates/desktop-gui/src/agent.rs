@@ -10,6 +10,7 @@ use futures_util::StreamExt;
 use obnova_desktop::{Desktop, Error, Followed};
 use semver::Version;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use zbus::fdo::RequestNameFlags;
 use zbus::{Connection, MatchRule, MessageStream};
 
 use crate::window::Setting;
@@ -139,10 +140,12 @@ impl Agent {
 
     async fn live(mut self) -> zbus::Result<()> {
         let name = own_name(self.options.desktop.layout().root());
-        match self.bus.request_name(name.as_str()).await {
+        // By default the name would be taken from whoever has it.
+        let flags = RequestNameFlags::DO_NOT_QUEUE;
+        match self.bus.request_name_with_flags(name.as_str(), flags).await {
             Err(zbus::Error::NameTaken) => return Ok(()),
             other => other?,
-        }
+        };
         self.know_itself().await;
         let item = tray::serve(&self.bus, &self.shared).await?;
         menu::serve(&self.bus, &self.shared).await?;
