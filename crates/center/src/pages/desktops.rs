@@ -40,7 +40,8 @@ struct Desktops {
     keeps_nothing: bool,
     settings: DesktopSettings,
     totals: Totals,
-    share: u64,
+    /// Of those in use, how many in a hundred have the server's version; nothing while that is not known.
+    share: Option<u64>,
     chart: Chart,
     versions: Vec<VersionRow>,
     failures: Vec<FailureRow>,
@@ -170,9 +171,11 @@ pub async fn show(
     ];
     html(&Desktops {
         keeps_nothing: settings.kept == Kept::Nothing,
-        share: (totals.matching * 100)
-            .checked_div(totals.used)
-            .unwrap_or(0),
+        share: filter.server.as_ref().map(|_| {
+            (totals.matching * 100)
+                .checked_div(totals.used)
+                .unwrap_or(0)
+        }),
         chart,
         versions: versions(counted, filter.server.as_deref()),
         failures: failures.collect(),
@@ -227,11 +230,13 @@ fn row(page: &Page, filter: &DesktopFilter, seen: Seen) -> Row {
             (from, Why::of(t, last.reason.as_deref()))
         });
     let matches = seen.version.is_some() && seen.version == filter.server;
-    let (tag, standing) = match (is_used, &left) {
-        (false, _) => ("", Standing::Unused),
-        (true, Some(_)) => ("bad", Standing::Returned),
-        (true, None) if matches => ("good", Standing::Matching),
-        (true, None) => ("warn", Standing::Other),
+    let (tag, key) = match (is_used, &left) {
+        (false, _) => ("", "desktops-standing-unused"),
+        (true, Some(_)) => ("bad", "desktops-standing-returned"),
+        (true, None) if matches => ("good", "desktops-standing-matching"),
+        // An engine that is away does not say what the server is.
+        (true, None) if filter.server.is_none() => ("", "desktops-server-unknown"),
+        (true, None) => ("warn", "desktops-standing-other"),
     };
     Row {
         installation: seen.installation,
@@ -239,7 +244,7 @@ fn row(page: &Page, filter: &DesktopFilter, seen: Seen) -> Row {
         platform: seen.platform,
         last_seen: page.moment(&seen.last_seen),
         tag,
-        label: t.get(&format!("desktops-standing-{}", standing.name())),
+        label: t.get(key),
         left,
     }
 }

@@ -157,3 +157,73 @@ async fn an_administrator_decides_what_is_kept_about_desktops() {
     let settings = anna.page("/settings").await;
     assert!(settings.contains("value=\"nothing\" checked") && settings.contains("value=\"90\""));
 }
+
+#[tokio::test]
+async fn the_welcome_page_offers_the_installer_for_the_visitors_system_first() {
+    let centre = Centre::start().await;
+    let visitor = Browser::new(&centre, "en");
+    let nothing = visitor.page("/").await;
+    assert!(
+        !nothing.contains("id=\"download\""),
+        "no Desktop is published"
+    );
+
+    let content: Vec<u8> = (0..200_000_u32)
+        .map(|number| (number % 251) as u8)
+        .collect();
+    let copy = centre.folder.path().join("desktops");
+    std::fs::create_dir_all(&copy).unwrap();
+    let listed = |platform: &str, name: &str| {
+        std::fs::write(copy.join(name), &content).unwrap();
+        json!({
+            "version": "1.1.0", "platform": platform, "file_name": name, "bytes": content.len(),
+            "sha256": "ab".repeat(32), "requires": { "en": "Anything <b>new</b>", "cs": "Cokoli" }, "place": name,
+        })
+    };
+    let list = json!([
+        listed("linux-x86_64", "crm.sh"),
+        listed("windows-x86_64", "crm.exe")
+    ]);
+    std::fs::write(copy.join("installers.json"), list.to_string()).unwrap();
+    let welcome = async |agent: &str| {
+        let request = visitor
+            .client()
+            .get(centre.url("/"))
+            .header("user-agent", agent);
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    let at = |page: &str, name: &str| page.find(&format!("/download/1.1.0/{name}")).unwrap();
+    let windows = welcome("Mozilla/5.0 (Windows NT 10.0; Win64; x64)").await;
+    assert!(at(&windows, "windows-x86_64/crm.exe") < at(&windows, "linux-x86_64/crm.sh"));
+    let linux = welcome("Mozilla/5.0 (X11; Linux x86_64)").await;
+    assert!(at(&linux, "linux-x86_64/crm.sh") < at(&linux, "windows-x86_64/crm.exe"));
+    assert!(linux.contains(&"ab".repeat(32)) && !linux.contains("<b>new</b>"));
+    let phone = welcome("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Mobile").await;
+    assert!(!phone.contains("button main big\" href=\"/download"));
+
+    let address = "/download/1.1.0/linux-x86_64/crm.sh";
+    let whole = visitor.get(address).await;
+    let header = |name: &str| whole.headers()[name].to_str().unwrap().to_owned();
+    assert_eq!(
+        header("content-disposition"),
+        "attachment; filename=\"crm.sh\""
+    );
+    let tag = header("etag");
+    assert_eq!(whole.bytes().await.unwrap(), content);
+    let rest = visitor
+        .client()
+        .get(centre.url(address))
+        .header("range", "bytes=150000-")
+        .header("if-range", tag)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(rest.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(rest.bytes().await.unwrap(), content[150_000..]);
+    std::fs::remove_file(copy.join("crm.sh")).unwrap();
+    assert!(
+        !visitor.page("/").await.contains("crm.sh"),
+        "its file is away"
+    );
+    assert_eq!(visitor.get(address).await.status(), StatusCode::NOT_FOUND);
+}

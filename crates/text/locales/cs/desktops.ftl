@@ -23,6 +23,7 @@ desktops-versions = Používané verze
 desktops-version = Verze
 desktops-no-version = zatím nenainstalován
 desktops-other-versions = jiné verze
+desktops-server-unknown = verze serveru teď není známa
 desktops-servers = jako server
 desktops-platform = Systém
 desktops-platforms = Systémy

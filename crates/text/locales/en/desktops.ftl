@@ -23,6 +23,7 @@ desktops-versions = Versions in use
 desktops-version = Version
 desktops-no-version = not installed yet
 desktops-other-versions = other versions
+desktops-server-unknown = the server’s version is not known right now
 desktops-servers = as the server
 desktops-platform = System
 desktops-platforms = Systems
