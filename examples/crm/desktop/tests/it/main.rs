@@ -40,9 +40,9 @@ fn a_note_that_is_typed_in_its_window_arrives_on_the_server() {
     screen.picture("crm-desktop-cs");
     // The second of three lists is shown; its first name, below bar and titles.
     screen.click(80, 122);
-    screen.type_into_field("žádost o nabídku");
+    screen.type_into_field("wants an offer");
     screen.picture("crm-desktop-note-cs");
-    let noted = office.wait_for_note("žádost o nabídku");
+    let noted = office.wait_for_note("wants an offer");
     assert!(noted["contact_id"].is_i64(), "{noted}");
     window.close();
 }

@@ -36,7 +36,9 @@ impl Screen {
     pub fn wait_for_window(&self, title: &str) {
         let until = Instant::now() + PATIENCE;
         loop {
-            let found = self.tool("xdotool", &["search", "--onlyvisible", "--name", title]);
+            // There is no window manager that would give it the keyboard.
+            let search = ["search", "--onlyvisible", "--name", title, "windowfocus"];
+            let found = self.tool("xdotool", &search);
             if found {
                 return;
             }
