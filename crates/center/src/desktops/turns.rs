@@ -3,7 +3,7 @@
 //! its download where it was; it loses nothing but its place.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +35,10 @@ struct Files {
     free: Arc<Semaphore>,
     held: Mutex<BTreeMap<u64, Held>>,
     next: AtomicU64,
+    /// Those who wait.
+    waiting: AtomicUsize,
+    /// When it was last looked who could leave.
+    looked: Mutex<Option<Instant>>,
     undisturbed: Duration,
     patience: Duration,
 }
@@ -77,6 +81,8 @@ impl Turns {
                 free: Arc::new(Semaphore::new(at_once)),
                 held: Mutex::default(),
                 next: AtomicU64::new(0),
+                waiting: AtomicUsize::new(0),
+                looked: Mutex::default(),
                 undisturbed,
                 patience,
             }),
@@ -112,16 +118,30 @@ impl Turns {
 
     /// Waits in the order of coming. Everybody who waits has one other leave, as soon as one may be disturbed.
     async fn wait(&self, free: Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+        let _waiting = Waiting::of(&self.files);
         let mut turn = std::pin::pin!(free.acquire_owned());
-        let mut has_made_room = false;
         loop {
-            if !has_made_room {
-                has_made_room = self.files.make_room();
-            }
+            self.files.make_room();
             if let Ok(turn) = tokio::time::timeout(LOOK, &mut turn).await {
                 return turn.ok();
             }
         }
+    }
+}
+
+/// Somebody who waits, for as long as they do.
+struct Waiting<'a>(&'a Files);
+
+impl<'a> Waiting<'a> {
+    fn of(files: &'a Files) -> Self {
+        files.waiting.fetch_add(1, Ordering::Relaxed);
+        Self(files)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -130,20 +150,27 @@ impl Files {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Has the slowest of those leave who may be disturbed; false when there is none.
-    fn make_room(&self) -> bool {
+    /// Has as many leave as there are waiting, the slowest of those who may be disturbed. One look is for all who wait: thousands
+    /// of looks at thousands of turns would take the processors from those who send.
+    fn make_room(&self) {
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if looked.is_some_and(|at| at.elapsed() < LOOK / 2) {
+            return;
+        }
+        *looked = Some(Instant::now());
+        drop(looked);
         let mut held = self.lock();
-        let may_leave =
-            |held: &&mut Held| !held.is_leaving && held.since.elapsed() >= self.undisturbed;
-        let slowest = held
+        let leaving = held.values().filter(|held| held.is_leaving).count();
+        let wanted = self.waiting.load(Ordering::Relaxed).saturating_sub(leaving);
+        let mut others: Vec<&mut Held> = held
             .values_mut()
-            .filter(may_leave)
-            .min_by_key(|held| held.speed());
-        slowest.is_some_and(|slowest| {
+            .filter(|held| !held.is_leaving && held.since.elapsed() >= self.undisturbed)
+            .collect();
+        others.sort_by_cached_key(|held| held.speed());
+        for slowest in others.into_iter().take(wanted) {
             slowest.is_leaving = true;
             slowest.cut.cut();
-            true
-        })
+        }
     }
 }
 
