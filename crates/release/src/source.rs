@@ -74,9 +74,12 @@ mod tests {
 
     #[test]
     fn addresses_and_paths_are_told_apart() {
+        // Of this system's own kind: `/srv/repo`, or `C:\\srv\\repo`.
+        let directory = std::path::absolute("/srv/repo").unwrap();
+        let address = url::Url::from_file_path(&directory).unwrap();
         assert_eq!(
-            "file:///srv/repo".parse::<Source>().unwrap(),
-            Source::Directory("/srv/repo".into())
+            address.as_str().parse::<Source>().unwrap(),
+            Source::Directory(directory)
         );
         assert_eq!(
             "repo".parse::<Source>().unwrap(),

@@ -74,16 +74,3 @@ fn a_file_longer_than_the_limit_is_not_read() {
         io::ErrorKind::FileTooLarge
     );
 }
-
-#[test]
-fn a_file_that_somebody_has_open_is_replaced_and_removed() {
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("pointer.json");
-    write(&path, b"old", 0o600).unwrap();
-    let reader = File::open(&path).unwrap();
-    write(&path, b"new", 0o600).unwrap();
-    assert_eq!(read_limited(&path, 10).unwrap(), b"new");
-    drop(reader);
-    remove_file(&path).unwrap();
-    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
-}

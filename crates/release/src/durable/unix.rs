@@ -83,7 +83,9 @@ pub(super) fn make_writable(path: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{create_dir_all, remove_dir_all, symlink_swap};
+    use super::super::{
+        create_dir_all, read_limited, remove_dir_all, remove_file, symlink_swap, write,
+    };
     use super::*;
 
     #[test]
@@ -104,6 +106,19 @@ mod tests {
         fs::set_permissions(&inner, fs::Permissions::from_mode(0o555)).unwrap();
         remove_dir_all(&directory.path().join("a")).unwrap();
         remove_dir_all(&directory.path().join("a")).unwrap();
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_file_that_somebody_has_open_is_replaced_and_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("pointer.json");
+        write(&path, b"old", 0o600).unwrap();
+        let reader = File::open(&path).unwrap();
+        write(&path, b"new", 0o600).unwrap();
+        assert_eq!(read_limited(&path, 10).unwrap(), b"new");
+        drop(reader);
+        remove_file(&path).unwrap();
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
     }
 }
