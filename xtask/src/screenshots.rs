@@ -17,6 +17,13 @@ pub(crate) fn run() -> Result<()> {
     test.env("OBNOVA_SCREENSHOTS", &place)
         .env("OBNOVA_AXE", axe);
     run::run(&mut test)?;
-    let mut windows = run::cargo(["test", "-p", "obnova-desktop-gui", "--test", "it", "pictures"]);
+    let mut windows = run::cargo([
+        "test",
+        "-p",
+        "obnova-desktop-gui",
+        "--test",
+        "it",
+        "pictures",
+    ]);
     run::run(windows.env("OBNOVA_SCREENSHOTS", &place))
 }
