@@ -42,18 +42,26 @@ impl Programs {
         bail!("the programs obnova and crm are not built; run: cargo build --workspace --bins")
     }
 
-    /// The folder with the programs of the CRM's Desktop.
+    /// Puts the programs of the CRM's Desktop into this new folder, as a vendor ships them: without what only helps to find
+    /// faults in them, which is most of a debug build.
     ///
     /// # Errors
-    /// They have not been built.
-    pub fn desktop(&self) -> Result<PathBuf> {
-        let folder = self.obnova.parent().context("a folder of programs")?;
-        for program in DESKTOP {
-            if !folder.join(program).is_file() {
-                bail!("the program {program} is not built; run: cargo build --workspace --bins");
+    /// They have not been built, or could not be copied.
+    pub fn desktop(&self, to: &Path) -> Result<()> {
+        let from = self.obnova.parent().context("a folder of programs")?;
+        std::fs::create_dir_all(to)?;
+        for name in DESKTOP {
+            let (program, copy) = (from.join(name), to.join(name));
+            if !program.is_file() {
+                bail!("the program {name} is not built; run: cargo build --workspace --bins");
+            }
+            let mut strip = Command::new("strip");
+            // Without the tool it works as well, and takes longer.
+            if run(strip.arg("-o").arg(&copy).arg(&program)).is_err() {
+                std::fs::copy(&program, &copy).context(name)?;
             }
         }
-        Ok(folder.to_owned())
+        Ok(())
     }
 }
 

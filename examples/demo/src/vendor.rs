@@ -48,7 +48,9 @@ impl Vendor {
     /// # Errors
     /// Its programs have not been built.
     pub fn with_desktop(mut self) -> Result<Vendor> {
-        self.desktop = Some(self.programs.desktop()?);
+        let programs = self.folder.join("desktop-programs");
+        self.programs.desktop(&programs)?;
+        self.desktop = Some(programs);
         Ok(self)
     }
 
