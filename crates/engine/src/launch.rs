@@ -249,16 +249,7 @@ impl Start<'_> {
     /// # Errors
     /// The launcher could not be started. Whether the command itself could is seen by its record and its end.
     pub fn spawn(&self, launcher: &[String]) -> io::Result<Child> {
-        let plan = Become {
-            record: self.record.to_owned(),
-            note: self.note.to_string(),
-            log: self.log.to_owned(),
-            parent: getpid().as_raw_nonzero().get(),
-            die_with_parent: self.die_with_parent,
-            user: self.service.user.clone(),
-            group: self.service.group.clone(),
-            command: self.command.iter().map(Into::into).collect(),
-        };
+        let plan = self.plan();
         let (program, first) = launcher
             .split_first()
             .ok_or_else(|| io::Error::other("no launcher is configured"))?;
@@ -273,6 +264,32 @@ impl Start<'_> {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
+    }
+
+    fn plan(&self) -> Become {
+        Become {
+            record: self.record.to_owned(),
+            note: self.note.to_string(),
+            log: self.log.to_owned(),
+            parent: getpid().as_raw_nonzero().get(),
+            die_with_parent: self.die_with_parent,
+            user: self.service.user.clone(),
+            group: self.service.group.clone(),
+            command: self.command.iter().map(Into::into).collect(),
+        }
+    }
+
+    /// Whether the process is the launcher no more: it has become the command, or has ended. It is on record before that, so
+    /// being on record does not say that the command could be started.
+    pub(crate) fn is_past(&self, pid: i32) -> bool {
+        let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+        let arguments = arguments(&self.plan());
+        // Every argument ends with a zero, the last one too.
+        let end = words.len().saturating_sub(1);
+        let begin = end.saturating_sub(arguments.len());
+        let expected = arguments.iter().map(|word| word.as_encoded_bytes());
+        !words[begin..end].iter().copied().eq(expected)
     }
 }
 

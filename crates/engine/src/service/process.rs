@@ -106,9 +106,12 @@ impl Service for Process {
             .spawn(&self.launcher)
             .map_err(|error| failed(error.to_string()))?;
         *self.child() = Some(child);
-        // The record is there once the process is about to become the application, and gone processes leave no doubt.
+        // The record is there before the process becomes the application, and gone processes leave no doubt.
         let until = Instant::now() + LAUNCH_PATIENCE;
-        while self.running().is_none() {
+        let has_become = |record: &Record| start.is_past(record.pid);
+        while !Record::read(&self.record)
+            .is_some_and(|record| has_become(&record) && record.is_alive())
+        {
             self.reap();
             if self.child().is_none() || Instant::now() >= until {
                 return Err(failed(log::tail(&self.log, 20).join("\n")));

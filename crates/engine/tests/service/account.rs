@@ -117,9 +117,10 @@ fn ends_with_its_parent(world: &World) -> Result<()> {
 }
 
 fn unknown() -> Result<()> {
-    for kind in [Kind::Process, Kind::Transient] {
-        let world = World::new(kind, Some("nobody-of-that-name"));
-        let world = world?;
+    // Several times: a process that is on record and about to fail must never pass for one that runs.
+    let kinds = [Kind::Process; 30].into_iter().chain([Kind::Transient]);
+    for kind in kinds {
+        let world = World::new(kind, Some("nobody-of-that-name"))?;
         let driver = world.driver()?;
         let problem = driver.start(&world.launch()?).err().context("it started")?;
         ensure!(problem.code == "start-failed", "{problem:?}");
