@@ -14,6 +14,7 @@
 // See clippy.toml. Tests write, and damage, whatever they like.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+pub mod appended;
 mod catalog;
 mod client;
 mod clock;
