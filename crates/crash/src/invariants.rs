@@ -27,7 +27,7 @@ pub fn running(facts: &Facts<'_>, mails: &mut usize) -> Vec<String> {
         ("Desktop", &|| desktop::look(facts)),
         ("journal", &|| journal::look(facts)),
         ("acknowledged writes", &|| writes::look(facts)),
-        ("held requests", &|| Ok(held::look(facts))),
+        ("held requests", &|| held::look(facts)),
         ("left over", &|| left_over::look(facts)),
     ];
     for (what, look) in looks {

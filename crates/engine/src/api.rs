@@ -25,7 +25,7 @@ pub use rehearsal::{
     Expired, Forecast, ForecastTraffic, Hop, Isolation, Rehearsal, RehearsalOutcome,
     RehearsalSettings, Rehearsing,
 };
-pub use traffic::{HoldLimits, TrafficMode, TrafficOrder, TrafficReport};
+pub use traffic::{FrontState, HoldLimits, TrafficMode, TrafficOrder, TrafficReport};
 
 pub use obnova_release::{Proof, Trial};
 
@@ -212,6 +212,9 @@ pub struct State {
     /// How the last one ended that was made since the engine started, whatever version it was of.
     #[serde(default)]
     pub rehearsed: Option<Rehearsal>,
+    /// Every front that is connected.
+    #[serde(default)]
+    pub fronts: Vec<FrontState>,
 }
 
 /// What the engine is doing.

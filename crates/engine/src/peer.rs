@@ -237,6 +237,7 @@ fn for_the_front(state: State) -> State {
         last_update: None,
         rehearsing: None,
         rehearsed: None,
+        fronts: Vec::new(),
         ..state
     }
 }

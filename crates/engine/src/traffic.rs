@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use semver::Version;
 
-use crate::api::{HoldLimits, TrafficMode, TrafficOrder, TrafficReport};
+use crate::api::{FrontState, HoldLimits, TrafficMode, TrafficOrder, TrafficReport};
 use crate::rehearsal::Drain;
 
 /// A living front that lost the engine is back within this time.
@@ -175,6 +175,18 @@ impl Traffic {
         self.lock().fronts.len()
     }
 
+    /// How every connected front stands.
+    pub fn states(&self) -> Vec<FrontState> {
+        let inner = self.lock();
+        let passes = matches!(inner.order.mode, TrafficMode::Pass { .. });
+        let sequence = inner.order.sequence;
+        let state = |report: &Option<TrafficReport>| FrontState {
+            passes: passes && report.is_some_and(|report| report.sequence == sequence),
+            held: report.map_or(0, |report| report.held),
+        };
+        inner.fronts.values().map(state).collect()
+    }
+
     /// Whether this front is still counted.
     pub fn is_connected(&self, front: u64) -> bool {
         self.lock().fronts.contains_key(&front)
@@ -266,6 +278,33 @@ mod tests {
             ),
             0
         );
+    }
+
+    #[test]
+    fn a_front_passes_when_it_has_said_so_of_this_very_order() {
+        let traffic = settled();
+        let front = traffic.connect();
+        let told = |passes, held| vec![FrontState { passes, held }];
+        let say = |sequence, held| {
+            let report = TrafficReport {
+                sequence,
+                in_flight: 0,
+                held,
+                drain_ms: None,
+            };
+            traffic.report(front, report);
+        };
+        assert_eq!(traffic.states(), told(false, 0));
+        let sequence = traffic.next_order(front, 0, QUICK).unwrap().sequence;
+        say(sequence, 7);
+        assert_eq!(traffic.states(), told(true, 7));
+        hold(&traffic, QUICK);
+        say(sequence, 0);
+        assert_eq!(traffic.states(), told(false, 0));
+        say(sequence + 1, 0);
+        assert_eq!(traffic.states(), told(false, 0));
+        traffic.disconnect(front);
+        assert_eq!(traffic.states(), Vec::new());
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub(crate) struct Gate {
     inner: Mutex<Inner>,
     /// Wakes the held ones at every order.
     turned: watch::Sender<()>,
-    /// Wakes the reporter when numbers change while holding.
+    /// Wakes the reporter when numbers change while holding, and when nobody waits any more.
     moved: Notify,
     /// Wakes the reporter when a sample has ended.
     sampled: Notify,
@@ -273,6 +273,17 @@ impl Gate {
         }
     }
 
+    /// Waits until nobody waits any more.
+    pub(crate) async fn all_let_go(&self) -> Numbers {
+        loop {
+            let numbers = self.numbers();
+            if numbers.held == 0 {
+                return numbers;
+            }
+            self.moved.notified().await;
+        }
+    }
+
     /// Waits until the numbers change while holding.
     pub(crate) async fn moved(&self) {
         self.moved.notified().await;
@@ -390,7 +401,7 @@ impl Drop for Place {
         let mut inner = self.gate.lock();
         inner.numbers.held -= 1;
         inner.held_bytes -= self.bytes;
-        if matches!(inner.mode, Mode::Hold { .. }) {
+        if matches!(inner.mode, Mode::Hold { .. }) || inner.numbers.held == 0 {
             self.gate.moved.notify_one();
         }
     }

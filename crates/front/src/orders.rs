@@ -164,8 +164,10 @@ impl Talk<'_> {
         let Some(last) = self.last else {
             return std::future::pending().await;
         };
-        if last.numbers.in_flight == 0 || !gate.holds() {
-            return std::future::pending().await;
+        match gate.holds() {
+            true if last.numbers.in_flight > 0 => {}
+            false if last.numbers.held > 0 => return (last.sequence, gate.all_let_go().await),
+            _ => return std::future::pending().await,
         }
         loop {
             let numbers = gate.numbers();

@@ -95,6 +95,7 @@ fn state(last_event: u64) -> State {
         last_update: None,
         rehearsing: None,
         rehearsed: None,
+        fronts: Vec::new(),
     }
 }
 

@@ -652,6 +652,7 @@ fn facts() -> Facts {
             last_update: None,
             rehearsing: None,
             rehearsed: None,
+            fronts: Vec::new(),
         },
         finds: found(Some(offer())),
         events: vec![],

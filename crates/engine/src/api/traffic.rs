@@ -57,8 +57,17 @@ pub enum TrafficMode {
     },
 }
 
+/// How a connected front stands, as it said last: at every order, and once more when those that it had held are all let go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrontState {
+    /// Whether it lets requests through, as it is ordered to; `false` while it has not said so.
+    pub passes: bool,
+    /// Requests waiting in it.
+    pub held: u64,
+}
+
 /// What the front says on the same connection: at once when an order is in force, and whenever the numbers change while
-/// it holds, until nothing is under way.
+/// it holds, until nothing is under way; and when it passes and nobody waits any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrafficReport {
     /// The order that is in force.

@@ -76,6 +76,7 @@ impl Engine {
             last_update,
             rehearsing: self.rehearsals.rehearsing(),
             rehearsed: self.rehearsals.rehearsed(),
+            fronts: self.traffic.states(),
         })))
     }
 

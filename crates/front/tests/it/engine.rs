@@ -160,5 +160,6 @@ fn state() -> State {
         last_update: None,
         rehearsing: None,
         rehearsed: None,
+        fronts: Vec::new(),
     }
 }

@@ -74,6 +74,31 @@ async fn an_acknowledgement_of_passing_says_how_many_were_held() {
 }
 
 #[tokio::test]
+async fn the_engine_is_told_when_nobody_waits_any_more() {
+    let (front, mut engine) = holding(limits()).await;
+    let client = client();
+    let asking: Vec<_> = (0..200)
+        .map(|_| tokio::spawn(client.get(front.url("/slow?30")).send()))
+        .collect();
+    while engine.hold(limits()).await.held < 200 {
+        sleep(Duration::from_millis(50)).await;
+    }
+    let app = App::start("A").await;
+    // They go a few at a time, so some still wait when the order is in force.
+    let mut last = engine.pass(&app).await;
+    assert!(last.held > 0, "{last:?}");
+    let began = Instant::now();
+    while last.held > 0 {
+        last = engine.report().await;
+    }
+    // Not by the report of how long requests take, which comes every 20 s.
+    assert!(began.elapsed() < Duration::from_secs(10), "{last:?}");
+    for answer in join_all(asking).await {
+        assert_eq!(answer.unwrap().unwrap().status(), 200);
+    }
+}
+
+#[tokio::test]
 async fn connections_to_the_old_version_are_closed_when_holding_begins() {
     let front = Front::start().await;
     let mut engine = Engine::start(front.state_dir());
