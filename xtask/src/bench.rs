@@ -27,12 +27,30 @@ enum What {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
+    /// Thousands of Desktops that ask the centre and download from it, beside nginx, which serves them the same files.
+    #[command(disable_help_flag = true)]
+    Desktops {
+        /// Measure the release build, as it is shipped.
+        #[arg(long)]
+        release: bool,
+        /// Passed on: --desktops N, --slow N, --size 64M, --seconds N, --repetitions N, --json.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let What::Database { release, arguments } = &options.what;
-    tools::ensure_postgres()?;
-    tools::ensure_file_systems()?;
+    let (what, release, arguments) = match &options.what {
+        What::Database { release, arguments } => {
+            tools::ensure_postgres()?;
+            tools::ensure_file_systems()?;
+            ("database", release, arguments)
+        }
+        What::Desktops { release, arguments } => {
+            tools::ensure_nginx()?;
+            ("desktops", release, arguments)
+        }
+    };
     let packages = ["-p", "obnova", "-p", "obnova-crm", "-p", "obnova-bench"];
     let mut build = run::cargo(["build", "--bins"]);
     build.args(packages);
@@ -43,7 +61,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     let profile = if *release { "release" } else { "debug" };
     let program = run::target_directory()?.join(profile).join("obnova-bench");
     // Its result is on stdout, unlike that of `run::run`.
-    let status = Command::new(program).args(arguments).status()?;
+    let status = Command::new(program).arg(what).args(arguments).status()?;
     anyhow::ensure!(status.success(), "the bench ended with {status}");
     Ok(())
 }

@@ -41,6 +41,7 @@ const MARIADB: &[(&str, &str)] = &[
     ("/usr/bin/mariadb-install-db", "mariadb-server"),
     ("/usr/bin/mariadb-dump", "mariadb-client"),
 ];
+const NGINX: &[(&str, &str)] = &[("/usr/sbin/nginx", "nginx")];
 /// A Rust compiler with the sources of its standard library, from Debian's security updates where its own is too old, and a linker
 /// for Windows. NASM is for the assembler parts of aws-lc.
 const WINDOWS: &[(&str, &str)] = &[
@@ -162,9 +163,19 @@ pub(crate) fn ensure_schemathesis() -> Result<PathBuf> {
     Ok(home)
 }
 
-/// A MariaDB server's programs. The tests make servers of their own with them; the package would start one for everybody.
+/// A MariaDB server's programs. The tests make servers of their own with them.
 pub(crate) fn ensure_mariadb() -> Result<()> {
-    let absent = MARIADB
+    install_servers(MARIADB)
+}
+
+/// A web server to compare ours with.
+pub(crate) fn ensure_nginx() -> Result<()> {
+    install_servers(NGINX)
+}
+
+/// Packages that would start a server for everybody, by files in them.
+fn install_servers(all: &[(&str, &'static str)]) -> Result<()> {
+    let absent = all
         .iter()
         .filter(|(program, _)| !Path::new(program).is_file());
     let mut packages: Vec<&str> = absent.map(|(_, package)| *package).collect();

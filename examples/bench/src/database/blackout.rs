@@ -8,8 +8,8 @@ use anyhow::{Result, ensure};
 use obnova_testkit::load::{Asked, Load};
 use serde::Serialize;
 
-use crate::place::Ground;
-use crate::site::{NEW, OLD, Site};
+use super::place::Ground;
+use super::site::{NEW, OLD, Site};
 use crate::spread::Spread;
 
 /// Requests a second while it is updated.

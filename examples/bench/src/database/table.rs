@@ -1,9 +1,9 @@
 //! The result for people.
 
-use crate::blackout::Blackout;
-use crate::rungs::Costs;
+use super::blackout::Blackout;
+use super::rungs::Costs;
+use super::{Measured, TARGETS};
 use crate::spread::Spread;
-use crate::{Measured, TARGETS};
 
 /// Steps while requests are held, in order.
 const HELD: [&str; 9] = [

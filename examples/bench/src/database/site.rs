@@ -13,8 +13,8 @@ use obnova_engine::api::{Answer, Outcome, Phase, Request, State, UpdateSummary};
 use obnova_engine::client::Client;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::place::{Ground, PASSWORD, run};
-use crate::rungs::section;
+use super::place::{Ground, PASSWORD, run};
+use super::rungs::section;
 
 /// What is installed, and what it is updated to.
 pub(crate) const OLD: &str = "1.0.0";

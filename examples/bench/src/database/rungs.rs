@@ -9,7 +9,7 @@ use obnova_engine::Installation;
 use obnova_engine::database::{Database, open};
 use serde::Serialize;
 
-use crate::place::{Ground, run};
+use super::place::{Ground, run};
 use crate::spread::Spread;
 
 /// Rows that something is done to lie before this one, so that a large database does not take longer for what is not measured.
