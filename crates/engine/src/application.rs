@@ -18,7 +18,7 @@ use crate::step::{command, environment, installed as facts};
 
 /// `installed.json`: written by the first installation and by the commit of every update.
 #[derive(Debug, Serialize, Deserialize)]
-struct Installed {
+pub(crate) struct Installed {
     version: Version,
 }
 

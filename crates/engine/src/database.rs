@@ -21,6 +21,14 @@ pub(crate) use mariadb::validate as validate_mariadb;
 pub(crate) use network::cut_off;
 pub(crate) use postgres::{of_service, service_file, validate as validate_postgres};
 
+/// What drivers keep in protected directories and in clones; see `outside.rs`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn notes() -> Vec<crate::outside::Reader> {
+    let mut readers = postgres::notes();
+    readers.extend(mariadb::notes());
+    readers
+}
+
 /// What [`Database::spare`] did, and so what going back to the kept copy does to that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

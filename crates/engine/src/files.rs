@@ -27,7 +27,7 @@ pub struct Files<'a> {
 
 /// Where a directory really lies, whatever links lead there, and whether there was one.
 #[derive(Debug, Serialize, Deserialize)]
-struct Place {
+pub(crate) struct Place {
     directory: PathBuf,
     existed: bool,
 }

@@ -214,6 +214,40 @@ fn chain(before: &str, json: &[u8]) -> String {
     hex::encode(&digest[..16])
 }
 
+/// See `outside.rs`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn outside(data: &[u8]) {
+    let [torn, bytes @ ..] = data else { return };
+    if let Ok(read) = read_records(bytes) {
+        let length = usize::try_from(read.length).expect("no longer than what was read");
+        let again = read_records(&bytes[..length]).map(|again| again.events);
+        assert_eq!(again.as_ref(), Ok(&read.events));
+        crate::outside::history(&read.events);
+    }
+    let mut events: Vec<Event> = Vec::new();
+    let (mut file, mut before) = (Vec::new(), String::new());
+    for line in bytes.split(|byte| *byte == b'\n') {
+        let Ok(mut event) = serde_json::from_slice::<Event>(line) else {
+            continue;
+        };
+        event.number = events.len() as u64 + 1;
+        let json = serde_json::to_vec(&event).expect("an event can be written");
+        before = chain(&before, &json);
+        file.extend_from_slice(before.as_bytes());
+        file.push(b' ');
+        file.extend_from_slice(&json);
+        file.push(b'\n');
+        events.push(event);
+    }
+    let read = read_records(&file).map(|read| read.events);
+    assert_eq!(read.as_ref(), Ok(&events));
+    let cut = file.len() * usize::from(*torn) / 256;
+    let whole = file[..cut].iter().filter(|byte| **byte == b'\n').count();
+    let read = read_records(&file[..cut]).map(|read| read.events);
+    assert_eq!(read.as_deref(), Ok(&events[..whole]));
+    crate::outside::history(&events);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

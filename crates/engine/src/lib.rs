@@ -14,6 +14,9 @@
 // See clippy.toml. Tests write, and damage, whatever they like.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+// `cfg(fuzzing)` is what cargo-fuzz sets: what only fuzz targets and tests call is not in the product.
+#![allow(unexpected_cfgs)]
+
 mod account;
 pub mod api;
 mod application;
@@ -31,6 +34,9 @@ mod installation;
 mod journal;
 pub mod launch;
 mod log;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod outside;
 mod peer;
 mod plan;
 mod probe;

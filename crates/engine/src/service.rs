@@ -16,6 +16,15 @@ mod port;
 mod process;
 mod systemd;
 
+/// What drivers keep about a running application; see `outside.rs`.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn notes() -> Vec<crate::outside::Reader> {
+    vec![
+        crate::outside::again::<Running>,
+        crate::outside::again::<systemd::Note>,
+    ]
+}
+
 /// What to start.
 #[derive(Debug, Clone)]
 pub struct Launch {

@@ -411,3 +411,17 @@ impl Database for Mariadb {
             .map_err(|failure| self.problem(problem::SYSTEM, &failure))
     }
 }
+
+/// See `outside.rs`.
+#[cfg(any(test, fuzzing))]
+pub(super) fn notes() -> Vec<crate::outside::Reader> {
+    use crate::outside::again;
+    vec![
+        again::<note::Note>,
+        again::<note::Clones>,
+        again::<fence::Fence>,
+        again::<process::Starting>,
+        again::<image::Image>,
+        again::<snapshot::Snapshot>,
+    ]
+}

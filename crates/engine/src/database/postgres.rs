@@ -6,6 +6,7 @@
 
 mod access;
 mod address;
+mod base_backup;
 mod clone;
 mod cluster;
 mod contents;
@@ -589,4 +590,18 @@ impl Database for Postgres {
         self.try_forget(from)
             .map_err(|failure| self.problem(problem::SYSTEM, &failure))
     }
+}
+
+/// See `outside.rs`.
+#[cfg(any(test, fuzzing))]
+pub(super) fn notes() -> Vec<crate::outside::Reader> {
+    use crate::outside::again;
+    vec![
+        again::<note::Note>,
+        again::<place::Place>,
+        again::<fence::Fence>,
+        again::<cluster::Launch>,
+        again::<contents::Counters>,
+        again::<snapshot::Snapshot>,
+    ]
 }

@@ -24,7 +24,7 @@ mod files;
 mod unit;
 
 use bus::{Bus, BusError, Property};
-use files::Note;
+pub(super) use files::Note;
 
 /// How long a start may take until it counts as running.
 const START_PATIENCE: Duration = Duration::from_secs(10);

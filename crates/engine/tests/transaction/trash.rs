@@ -21,6 +21,10 @@ pub const CASES: &[Case] = &[
         "what_a_killed_engine_has_thrown_away_is_removed_by_the_next_one",
         by_the_next,
     ),
+    (
+        "what_a_killed_engine_has_half_written_is_removed_by_the_next_one_wherever_it_writes",
+        half_written,
+    ),
 ];
 
 /// Files in the data directory: enough to see that nobody waits for them.
@@ -99,6 +103,48 @@ fn by_the_next() -> Result<String> {
     ensure!(kept.len() == 1 && kept[0].can_revert, "{kept:?}");
     it.end()?;
     Ok("and the good copy is kept".to_owned())
+}
+
+/// A file is written under another name first: a kill in between leaves that. Notes of the database's drivers lie one level deeper.
+fn half_written() -> Result<String> {
+    let mut it = Try::new()?;
+    it.start(None)?;
+    let last = it.update("1.0.5")?;
+    ensure!(last.outcome == Outcome::Completed, "{last:?}");
+    it.kill_engine()?;
+    let state = it.state_dir();
+    let kept = state.join("protected/1");
+    ensure!(kept.join("database").is_dir(), "it lies elsewhere now");
+    let places = [
+        state.clone(),
+        state.join("versions"),
+        state.join("protected"),
+        kept.clone(),
+        kept.join("database"),
+    ];
+    let left = places.map(|place| place.join(".obnova-tmp-7-0"));
+    for path in &left {
+        std::fs::write(path, "{\"rung\":")?;
+    }
+    let note = kept.join("database/of-a-driver.json");
+    std::fs::write(&note, "{}")?;
+    it.start(None)?;
+    it.settled()?;
+    let began = Instant::now();
+    while left.iter().any(|path| path.exists()) {
+        ensure!(
+            began.elapsed() < Duration::from_secs(10),
+            "{:?} stay",
+            left.iter().filter(|it| it.exists()).collect::<Vec<_>>()
+        );
+        sleep(Duration::from_millis(20));
+    }
+    ensure!(note.exists(), "a whole note was taken for half a one");
+    std::fs::remove_file(note)?;
+    let kept = it.copies()?;
+    ensure!(kept.len() == 1 && kept[0].can_revert, "{kept:?}");
+    it.end()?;
+    Ok("and nothing else".to_owned())
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {

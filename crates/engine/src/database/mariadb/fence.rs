@@ -21,7 +21,7 @@ const NEEDED: &str = "needs CREATE USER ON *.* and SELECT ON mysql.*";
 
 /// What lies in a protected directory about who is kept out.
 #[derive(Debug, Serialize, Deserialize)]
-struct Fence {
+pub(super) struct Fence {
     /// Accounts that were not locked before: user and host.
     accounts: Vec<(String, String)>,
     /// Whether they have been let in again.

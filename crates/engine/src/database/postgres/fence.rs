@@ -23,7 +23,7 @@ const MAY_CONNECT: &str = "SELECT to_json(has_database_privilege(($1::jsonb ->> 
 
 /// What lies in a protected directory about who could connect.
 #[derive(Debug, Serialize, Deserialize)]
-struct Fence {
+pub(super) struct Fence {
     /// The database; a copy of it has privileges of its own.
     database: Oid,
     /// What a return gives back to that.

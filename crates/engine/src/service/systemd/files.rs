@@ -12,7 +12,7 @@ use crate::service::Running;
 /// What was last started, or about to be: written before the unit is started, and while nothing of it runs. So whatever runs in
 /// the unit is what the note says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Note {
+pub(in crate::service) struct Note {
     /// The unit.
     pub(super) unit: String,
     /// What runs in it.
