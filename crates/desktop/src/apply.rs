@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::desktop::Desktop;
 use crate::error::{Code, Error};
+use crate::machine::Machine;
 use crate::policy::Mode;
 use crate::stage::Staged;
 
@@ -46,7 +47,14 @@ impl Desktop {
         if !insist && state.pointer.quarantine.contains_key(&version) {
             return Err(Error::new(Code::Quarantined).arg("version", version));
         }
-        if state.pointer.version() != Some(&version) {
+        // Who has never started a program that all users share is given a version at the first start.
+        let is_first = self.layout.is_shared() && state.pointer.seen.is_none();
+        if state.pointer.version() != Some(&version) && !is_first {
+            let machine = match self.layout.is_shared() {
+                true => Machine::read(&self.layout)?,
+                false => None,
+            };
+            state.pointer.seen = machine.map(|machine| machine.serial).or(state.pointer.seen);
             state.switch(staged.installed)?;
         }
         Ok(Applied {

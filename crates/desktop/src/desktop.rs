@@ -38,7 +38,18 @@ impl Desktop {
     /// # Errors
     /// There is none, or its configuration is damaged.
     pub fn open(root: &Path) -> Result<Self, Error> {
-        let layout = Layout::of(root);
+        Self::with(Layout::for_this_user(root))
+    }
+
+    /// Opens an installation as the one whom it belongs to: of one that all users share, what is the computer's.
+    ///
+    /// # Errors
+    /// As [`Desktop::open`].
+    pub fn of_machine(root: &Path) -> Result<Self, Error> {
+        Self::with(Layout::of(root))
+    }
+
+    fn with(layout: Layout) -> Result<Self, Error> {
         let configuration = Configuration::read(&layout)?;
         let policy = Policy::read(&layout, &configuration.product)?;
         Ok(Self {

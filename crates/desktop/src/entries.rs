@@ -39,6 +39,15 @@ impl Entries {
         })
     }
 
+    /// Those for all users of the computer.
+    pub fn of_machine(product: &str, root: &Path) -> Option<Self> {
+        platform::MENU_OF_FILES.then(|| Self {
+            menu: Path::new("/usr/local/share/applications").join(format!("{product}.desktop")),
+            autostart: Path::new("/etc/xdg/autostart").join(format!("{product}-agent.desktop")),
+            root: root.to_owned(),
+        })
+    }
+
     /// Puts the program into the menu.
     ///
     /// # Errors
@@ -105,7 +114,11 @@ impl Entries {
 impl Desktop {
     /// The entries of this installation.
     pub fn entries(&self) -> Option<Entries> {
-        Entries::of(&self.configuration.product, self.layout.root())
+        let (product, root) = (&self.configuration.product, self.layout.root());
+        match self.layout.machine().exists() {
+            true => Entries::of_machine(product, root),
+            false => Entries::of(product, root),
+        }
     }
 }
 

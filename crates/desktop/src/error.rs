@@ -75,6 +75,12 @@ codes! {
     OtherProgram = "other-program",
     /// It is not known which server to follow.
     NoServer = "no-server",
+    /// All users of the computer share the installation, and the service that updates it does not answer.
+    NoService = "no-service",
+    /// The service for all users was asked too often.
+    TooOften = "too-often",
+    /// Other users could change what is to be run by all.
+    Unprotected = "unprotected",
     /// A version could not be started.
     CannotStart = "cannot-start",
     /// Stopped on request.

@@ -17,6 +17,7 @@ use crate::configuration::Configuration;
 use crate::desktop::Desktop;
 use crate::error::{Code, Error};
 use crate::layout::Layout;
+use crate::machine::{self, Machine};
 use crate::platform;
 use crate::pointer::Pointer;
 use crate::sweep;
@@ -39,6 +40,8 @@ pub struct Installing {
     pub server: Option<Url>,
     /// See [`Configuration::authorities`]; that of an earlier installation unless given.
     pub authorities: Option<PathBuf>,
+    /// For all users of the computer, by whoever it is to belong to: root. What was so stays so.
+    pub all_users: bool,
 }
 
 /// What was installed.
@@ -54,6 +57,8 @@ pub struct Installation {
     pub program: PathBuf,
     /// The address of the server that it follows.
     pub server: String,
+    /// All users of the computer share it.
+    pub all_users: bool,
 }
 
 impl Installing {
@@ -67,12 +72,15 @@ impl Installing {
         let description = bundle.description();
         let version = &description.version;
         let layout = Layout::of(&self.root);
+        let all_users = self.all_users || layout.machine().exists();
         let before = earlier(&layout, &description.product)?;
         let configuration = self.configuration(before.as_ref(), &description.product)?;
         let trust = durable::read_limited(&self.package.join("root.json"), 1 << 20)?;
         if before.is_some() {
             refuse_below_minimum(&self.root, version)?;
         }
+        // What shows whose directory this is comes first: killed after it, the next run goes on.
+        durable::create_dir_all(&layout.versions())?;
         durable::create_dir_all(&layout.state().join("running"))?;
         room_for(&layout, &bundle)?;
         match sweep::is_in_use(&layout, version) {
@@ -97,18 +105,37 @@ impl Installing {
         }
         forget_other_trust(&layout, &trust)?;
         configuration.install(&self.root, &trust)?;
-        set_damaged_aside(&layout)?;
-        let desktop = Desktop::open(&self.root)?;
-        let previous = desktop.current()?.map(|installed| installed.version);
-        let staged = desktop.stage_described(description)?;
-        let applied = desktop.insist(staged)?;
+        let previous = match all_users {
+            true => {
+                set_damaged_machine_aside(&layout)?;
+                machine::give_installed(&layout, description)?
+            }
+            false => {
+                set_damaged_aside(&layout)?;
+                let desktop = Desktop::of_machine(&self.root)?;
+                let previous = desktop.current()?.map(|installed| installed.version);
+                let staged = desktop.stage_described(description)?;
+                desktop.insist(staged)?;
+                previous
+            }
+        };
         Ok(Installation {
             name: description.name.clone(),
-            version: applied.version,
+            version: version.clone(),
             previous,
             program,
             server: configuration.server.into(),
+            all_users,
         })
+    }
+
+    /// The product that is to be installed.
+    ///
+    /// # Errors
+    /// What was brought is damaged.
+    pub fn product(&self) -> Result<String, Error> {
+        let bundle = Bundle::open(&self.package)?;
+        Ok(bundle.description().product.clone())
     }
 
     fn configuration(
@@ -162,7 +189,7 @@ fn refuse_foreign(layout: &Layout) -> Result<(), Error> {
 
 /// As far as is known here: nothing below the vendor's minimum comes back, not by an old installer either.
 fn refuse_below_minimum(root: &Path, version: &Version) -> Result<(), Error> {
-    let desktop = Desktop::open(root)?;
+    let desktop = Desktop::of_machine(root)?;
     let network = desktop.network()?;
     let known = network.get()?.client.known(Timestamp::now());
     // What is damaged there says nothing.
@@ -235,6 +262,17 @@ fn forget_other_trust(layout: &Layout, trust: &[u8]) -> Result<(), Error> {
     match same || !layout.store().exists() {
         true => Ok(()),
         false => Ok(durable::remove_dir_all(&layout.store())?),
+    }
+}
+
+/// The same of what all users get: written anew, it is like a first installation.
+fn set_damaged_machine_aside(layout: &Layout) -> Result<(), Error> {
+    match Machine::read(layout) {
+        Err(error) if error.code == Code::StateDamaged => {
+            let path = layout.machine();
+            Ok(durable::rename(&path, &path.with_extension("damaged"))?)
+        }
+        other => other.map(drop),
     }
 }
 

@@ -10,6 +10,7 @@ use obnova_release::DesktopProgram;
 
 use crate::error::{Code, Error};
 use crate::layout::Layout;
+use crate::machine::Machine;
 use crate::moment;
 use crate::platform;
 use crate::pointer::{Installed, Pointer, Reason, Trial};
@@ -53,7 +54,7 @@ pub fn become_program(command: &mut Command) -> std::io::Result<i32> {
 
 /// Starts the right version with these arguments, and ends as it ends.
 pub fn run(root: &Path, arguments: &[OsString]) -> ExitCode {
-    match start(&Layout::of(root), arguments) {
+    match start(&Layout::for_this_user(root), arguments) {
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
         Err(error) => {
             eprintln!("{error}");
@@ -115,6 +116,13 @@ fn next(layout: &Layout) -> Result<(Start, Option<std::fs::File>), Error> {
     let start = state.begin_start()?;
     let (Start::Confirmed(installed) | Start::Trial(installed, _)) = &start;
     let in_use = sweep::use_of(layout, &installed.version).ok();
+    // Whoever removes versions of an installation that all share does not ask this state: once more, without that version.
+    if layout.is_shared() && !layout.version(&installed.version).is_dir() {
+        let start = state.begin_start()?;
+        let (Start::Confirmed(installed) | Start::Trial(installed, _)) = &start;
+        let in_use = sweep::use_of(layout, &installed.version).ok();
+        return Ok((start, in_use));
+    }
     Ok((start, in_use))
 }
 
@@ -124,6 +132,12 @@ fn last_that_worked(layout: &Layout) -> Result<Installed, Error> {
     let worked = match pointer.trial {
         Some(_) => pointer.previous.or(pointer.current),
         None => pointer.current,
+    };
+    let worked = match layout.is_shared() {
+        true => worked
+            .filter(|it| layout.version(&it.version).is_dir())
+            .or(Machine::read(layout)?.map(|machine| machine.current)),
+        false => worked,
     };
     worked.ok_or_else(|| Error::new(Code::NotInstalled).arg("path", layout.root().display()))
 }

@@ -42,6 +42,7 @@ mod install;
 mod journal;
 pub mod launcher;
 mod layout;
+mod machine;
 #[doc(hidden)]
 pub mod moment;
 mod news;
@@ -54,6 +55,8 @@ mod report;
 mod rollback;
 mod schedule;
 mod server;
+#[cfg(unix)]
+pub mod service;
 mod stage;
 mod state;
 mod status;

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error};
 use crate::layout::Layout;
+use crate::machine::Machine;
 use crate::moment;
 
 const FORMAT: u64 = 1;
@@ -42,6 +43,9 @@ pub(crate) struct Pointer {
     /// What the server last said it is.
     #[serde(default)]
     pub(crate) server: Option<Version>,
+    /// In an installation that all users share: the last change of it that this user has seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) seen: Option<u64>,
 }
 
 /// A version that is here, with all that the launcher needs of it.
@@ -166,7 +170,7 @@ impl Pointer {
         let path = layout.pointer();
         let bytes = match durable::read_limited(&path, MAX_LENGTH) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Self::default());
+                return Self::first(layout);
             }
             other => other?,
         };
@@ -183,6 +187,18 @@ impl Pointer {
                 "is in format {other}, which a newer Obnova writes"
             ))),
         }
+    }
+
+    /// Before anything was written: nothing is installed, or what all users of this computer get.
+    fn first(layout: &Layout) -> Result<Self, Error> {
+        let machine = match layout.is_shared() {
+            true => Machine::read(layout)?,
+            false => None,
+        };
+        Ok(Self {
+            current: machine.map(|machine| machine.current),
+            ..Self::default()
+        })
     }
 
     /// Replaces the file. Before it returns, and after a crash in it, either the old or the new counts.

@@ -6,7 +6,7 @@ use obnova_release::matches;
 use crate::apply::Applied;
 use crate::desktop::Desktop;
 use crate::error::{Code, Error};
-use crate::pointer::Reason;
+use crate::pointer::{Installed, Reason};
 
 impl Desktop {
     /// Makes the next start one of the version before. The version that is left is not installed again by itself.
@@ -20,7 +20,9 @@ impl Desktop {
         };
         let mut state = self.state()?;
         let previous = state.pointer.previous.clone();
+        let is_here = |it: &Installed| self.layout.version(&it.version).is_dir();
         let to = previous
+            .filter(|it| !self.layout.is_shared() || is_here(it))
             .ok_or_else(|| Error::new(Code::NothingBefore))?
             .version;
         if let Some(catalog) = &known {

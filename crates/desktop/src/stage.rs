@@ -10,7 +10,7 @@ use crate::desktop::Desktop;
 use crate::error::{Code, Error};
 use crate::launcher;
 use crate::platform;
-use crate::pointer::Installed;
+use crate::pointer::{Installed, Reason};
 
 /// How long a version's own check may take.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,7 +29,18 @@ impl Desktop {
     /// # Errors
     /// It is not here, not whole, or not fit for this computer.
     pub fn stage(&self, wanted: &Wanted) -> Result<Staged, Error> {
-        self.stage_described(wanted.release.description())
+        let staged = self.stage_described(wanted.release.description());
+        if let Err(error) = &staged
+            && error.code == Code::UnfitHere
+            && self.layout.is_shared()
+        {
+            // The computer has it already, for all; this user's next start must not be one of it.
+            let mut state = self.state()?;
+            let detail = error.to_string();
+            let reason = Reason::OwnCheck { detail };
+            state.quarantine(&wanted.version, reason)?;
+        }
+        staged
     }
 
     /// The same of what this description is of.

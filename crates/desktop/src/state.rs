@@ -4,11 +4,13 @@
 use jiff::Timestamp;
 use obnova_release::durable::{self, Lock};
 use rand::Rng;
+use semver::Version;
 
 use crate::error::{Code, Error};
 use crate::journal::{Journal, Record};
 use crate::layout::Layout;
-use crate::pointer::{Installed, News, Pointer, Reason, Report, Trial};
+use crate::machine::Machine;
+use crate::pointer::{Installed, News, Pointer, Quarantined, Reason, Report, Trial};
 use crate::sweep;
 
 /// How often a version is started without having confirmed, before the one before is taken again.
@@ -35,6 +37,9 @@ pub(crate) enum Start {
 impl State {
     /// Waits until nobody else changes it, and recovers.
     pub(crate) fn open(layout: &Layout) -> Result<Self, Error> {
+        if layout.is_shared() {
+            durable::create_dir_all(&layout.state())?;
+        }
         let lock = Lock::take(&layout.lock())?;
         durable::remove_temporaries(&layout.state())?;
         let mut state = Self {
@@ -71,6 +76,60 @@ impl State {
             Some(Record::Confirmed { .. } | Record::Returned { .. }) => self.sweep(),
             _ => Ok(()),
         }
+    }
+
+    /// Where all users share an installation: what the computer got since this user was last here is what this user gets, tried
+    /// first as any other version, but for what failed here before. Files that are gone leave no choice.
+    fn adopt(&mut self) -> Result<(), Error> {
+        let machine = match self.layout.is_shared() {
+            true => Machine::read(&self.layout)?,
+            false => None,
+        };
+        let Some(machine) = machine else {
+            return Ok(());
+        };
+        let is_here = |layout: &Layout, it: &Installed| layout.version(&it.version).is_dir();
+        let failed =
+            |pointer: &Pointer, it: &Installed| pointer.quarantine.contains_key(&it.version);
+        let first_time = self.pointer.seen.is_none();
+        let mut before = self.pointer.current.clone().filter(|_| !first_time);
+        let is_new = self.pointer.seen != Some(machine.serial);
+        let stays = before
+            .as_ref()
+            .is_some_and(|current| is_here(&self.layout, current));
+        if !is_new && stays {
+            return Ok(());
+        }
+        let all = machine.all().filter(|it| is_here(&self.layout, it));
+        let to = match failed(&self.pointer, &machine.current) && stays {
+            true => before.clone(),
+            false => all.clone().find(|it| !failed(&self.pointer, it)).cloned(),
+        };
+        let to = to.unwrap_or_else(|| machine.current.clone());
+        self.pointer.seen = Some(machine.serial);
+        if before
+            .as_ref()
+            .is_some_and(|before| before.version == to.version)
+        {
+            return self.save();
+        }
+        // What to go back to has to be here, too.
+        let fits = |it: &&Installed| it.version != to.version && !failed(&self.pointer, it);
+        let other = all.clone().find(fits).cloned();
+        let usable = |it: &Installed| is_here(&self.layout, it) && it.version != to.version;
+        before = before.filter(usable).or(other.clone());
+        if self.pointer.trial.is_some() {
+            let previous = self.pointer.previous.take().filter(usable);
+            self.pointer.previous = previous.or(other);
+        }
+        self.pointer.current = before;
+        self.switch(to)?;
+        if first_time {
+            // Who has never been here has nothing to be told.
+            self.pointer.news = None;
+            self.save()?;
+        }
+        Ok(())
     }
 
     /// Makes the next start one of `to`.
@@ -110,6 +169,7 @@ impl State {
 
     /// What to start now. Counts the start of a version on trial, and goes back when there were enough.
     pub(crate) fn begin_start(&mut self) -> Result<Start, Error> {
+        self.adopt()?;
         let missing = || Error::new(Code::NotInstalled).arg("path", self.layout.root().display());
         let current = self.pointer.current.clone().ok_or_else(missing)?;
         let Some(trial) = &mut self.pointer.trial else {
@@ -173,6 +233,14 @@ impl State {
         self.sweep()
     }
 
+    /// This version is not for here, though it was not started.
+    pub(crate) fn quarantine(&mut self, version: &Version, reason: Reason) -> Result<(), Error> {
+        let at = Timestamp::now();
+        let quarantined = Quarantined { reason, at };
+        self.pointer.quarantine.insert(version.clone(), quarantined);
+        self.save()
+    }
+
     /// Removes versions that are not needed any more. What cannot be removed now is tried again after the next change.
     pub(crate) fn sweep(&mut self) -> Result<(), Error> {
         sweep::versions(&self.layout, &self.pointer);
@@ -184,7 +252,7 @@ impl State {
         self.pointer.write(&self.layout)
     }
 
-    fn report_installed(&mut self, version: &semver::Version, from: Option<semver::Version>) {
+    fn report_installed(&mut self, version: &Version, from: Option<Version>) {
         self.pointer.reports.push(Report {
             at: Timestamp::now(),
             version: version.clone(),

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::desktop::Desktop;
 use crate::error::Error;
+use crate::machine::Machine;
 use crate::pointer::{News, Pointer, Quarantined};
 use crate::policy::Policy;
 
@@ -31,6 +32,9 @@ pub struct Status {
     pub quarantine: BTreeMap<Version, Quarantined>,
     /// What the user has not been told yet.
     pub news: Option<News>,
+    /// What the computer's users get, where they share the installation: it is this user's from the next start on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Version>,
     /// The administrator's policy.
     pub policy: Policy,
 }
@@ -42,7 +46,12 @@ impl Desktop {
     /// The file that says so is damaged.
     pub fn status(&self) -> Result<Status, Error> {
         let pointer = Pointer::read(&self.layout)?;
+        let machine = match self.layout.is_shared() {
+            true => Machine::read(&self.layout)?,
+            false => None,
+        };
         Ok(Status {
+            machine: machine.map(|machine| machine.current.version),
             product: self.configuration.product.clone(),
             server: self.configuration.server.to_string(),
             server_version: pointer.server.clone(),

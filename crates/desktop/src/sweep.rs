@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{File, OpenOptions};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use obnova_release::durable::{self, Lock};
 use semver::Version;
@@ -11,16 +12,27 @@ use crate::layout::Layout;
 use crate::platform;
 use crate::pointer::Pointer;
 
+/// How long to wait for who removes a version.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Removes every version but the current one, the one before it, and the one that is being downloaded.
 pub(crate) fn versions(layout: &Layout, pointer: &Pointer) {
+    if layout.is_shared() {
+        return;
+    }
+    let kept = [&pointer.current, &pointer.previous];
+    let mut kept: BTreeSet<&Version> = kept.into_iter().flatten().map(|it| &it.version).collect();
+    kept.extend(pointer.wanted.iter().map(|wanted| &wanted.version));
+    all_but(layout, &kept);
+}
+
+/// Removes every version but these.
+pub(crate) fn all_but(layout: &Layout, kept: &BTreeSet<&Version>) {
     let versions = layout.versions();
     // Whoever downloads puts a version together there; it is tidied up the next time.
     let Ok(_lock) = Lock::try_take(&versions.join(".lock")) else {
         return;
     };
-    let kept = [&pointer.current, &pointer.previous];
-    let mut kept: BTreeSet<&Version> = kept.into_iter().flatten().map(|it| &it.version).collect();
-    kept.extend(pointer.wanted.iter().map(|wanted| &wanted.version));
     let Ok(entries) = std::fs::read_dir(&versions) else {
         return;
     };
@@ -30,7 +42,15 @@ pub(crate) fn versions(layout: &Layout, pointer: &Pointer) {
         let Ok(version) = name.strip_suffix(".json").unwrap_or(name).parse() else {
             continue;
         };
-        if kept.contains(&version) || is_in_use(layout, &version) {
+        if kept.contains(&version) || platform::has_open_files(&layout.version(&version)) {
+            continue;
+        }
+        // Whoever begins to run it now waits, and finds it gone.
+        let running = File::open(layout.running(&version)).ok();
+        if running
+            .as_ref()
+            .is_some_and(|file| file.try_lock().is_err())
+        {
             continue;
         }
         let path = entry.path();
@@ -41,6 +61,7 @@ pub(crate) fn versions(layout: &Layout, pointer: &Pointer) {
         if let Err(error) = removed {
             tracing::warn!(%error, "an old version could not be removed yet");
         }
+        drop(running);
         let _ = durable::remove_file(&layout.running(&version));
     }
 }
@@ -61,6 +82,9 @@ fn is_locked(layout: &Layout, version: &Version) -> bool {
 /// Says that this version is in use, for as long as the file is open here or in a program that got it.
 pub(crate) fn use_of(layout: &Layout, version: &Version) -> std::io::Result<File> {
     let path = layout.running(version);
+    if layout.is_shared() {
+        return use_of_shared(&path);
+    }
     durable::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
     let file = OpenOptions::new()
         .read(true)
@@ -69,4 +93,20 @@ pub(crate) fn use_of(layout: &Layout, version: &Version) -> std::io::Result<File
         .open(path)?;
     file.lock_shared()?;
     Ok(file)
+}
+
+/// The same of a file that is not this user's. Whoever it belongs to has it for a moment; somebody who keeps it to himself, which
+/// any user may, keeps nobody from starting.
+fn use_of_shared(path: &Path) -> std::io::Result<File> {
+    let file = File::open(path)?;
+    let until = Instant::now() + PATIENCE;
+    loop {
+        match file.try_lock_shared() {
+            Ok(()) => return Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) if Instant::now() < until => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
 }

@@ -8,7 +8,8 @@ use crate::sweep;
 
 impl Desktop {
     /// Removes the entries in menus and all that was installed. What says that something is installed here goes last, so that it
-    /// may be called again after a kill. Files that are not Obnova's stay, and the directory with them.
+    /// may be called again after a kill. Files that are not Obnova's stay, and the directory with them. What all users share is
+    /// removed through [`Desktop::of_machine`]; the little that each user has of it at home stays.
     ///
     /// # Errors
     /// A version runs, or the disk refuses.
@@ -30,6 +31,10 @@ impl Desktop {
         }
         if let Some(entries) = self.entries() {
             entries.remove()?;
+        }
+        #[cfg(unix)]
+        if layout.machine().exists() {
+            crate::service::Units::of(&self.configuration.product, layout.root()).remove()?;
         }
         let destination = layout.destination();
         for directory in [

@@ -14,7 +14,7 @@ use obnova_text::{Lang, Text};
 const HEADER: &str = include_str!("installer/header.sh");
 
 /// What the script says itself: the name in it, and the text.
-const TEXTS: [(&str, &str); 21] = [
+const TEXTS: [(&str, &str); 23] = [
     ("USAGE", "usage"),
     ("SERVER", "server"),
     ("AUTHORITIES", "authorities"),
@@ -24,6 +24,8 @@ const TEXTS: [(&str, &str); 21] = [
     ("NO_MENU", "no-menu"),
     ("START", "start"),
     ("UNINSTALL", "uninstall"),
+    ("ALL_USERS", "all-users"),
+    ("ROOT", "root"),
     ("CHECK", "check"),
     ("ASK", "ask"),
     ("NO_SERVER", "no-server"),

@@ -109,7 +109,7 @@ fn two_versions(does: &str) -> World {
 }
 
 /// Whatever came before: starting the program and updating it ends with 1.1.0, confirmed, and nothing left over.
-fn ends_well(world: &World, at: usize) {
+pub fn ends_well(world: &World, at: impl std::fmt::Display) {
     let started = world.launch();
     assert!(
         ["1.0.0", "1.1.0"].contains(&&*started),

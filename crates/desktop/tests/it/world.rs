@@ -83,11 +83,16 @@ impl World {
         Vendor::new(self.path("repository"), vec![self.path("keys")])
     }
 
+    /// The server's.
+    pub fn address(&self) -> String {
+        format!("http://{}/", self.server.address)
+    }
+
     /// Makes a Desktop's root.
     pub fn install_at(&self, root: &Path) {
         let configuration = Configuration {
             product: "crm".into(),
-            server: format!("http://{}/", self.server.address).parse().unwrap(),
+            server: self.address().parse().unwrap(),
             authorities: None,
         };
         let trust = fs::read(self.path("repository/metadata/1.root.json")).unwrap();

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs @NAME@ @VERSION@ for the user who runs it. No root is needed:
+# Installs @NAME@ @VERSION@ for the user who runs it. No root is needed, but for --all-users:
 #
 #     sh @FILE@ --help
 #
@@ -46,6 +46,7 @@ $T_USAGE
   --silent            $T_SILENT
   --autostart         $T_AUTOSTART
   --no-menu           $T_NO_MENU
+  --all-users         $T_ALL_USERS
   --start             $T_START
   --uninstall         $T_UNINSTALL
   --check             $T_CHECK
@@ -100,7 +101,7 @@ unpack() {
 
 main() {
     self=$0
-    server='' authorities='' dir='' silent=no action=install autostart=no menu=yes start=no
+    server='' authorities='' dir='' silent=no action=install autostart=no menu=yes start=no all=no
     while [ $# -gt 0 ]; do
         case "$1" in
         --server | --dir | --authorities)
@@ -119,6 +120,7 @@ main() {
         --autostart) autostart=yes ;;
         --no-menu) menu=no ;;
         --start) start=yes ;;
+        --all-users) all=yes ;;
         --uninstall) action=uninstall ;;
         --check) action=check ;;
         -h | --help)
@@ -138,6 +140,11 @@ main() {
     need uname dirname
     if [ "$(uname -s)" != "$SYSTEM" ] || [ "$(uname -m)" != "$MACHINE" ]; then
         fail 1 "$T_OTHER_COMPUTER $SYSTEM $MACHINE"
+    fi
+    if [ "$all" = yes ]; then
+        need id
+        [ "$(id -u)" = 0 ] || fail 1 "$T_ROOT"
+        [ -n "$dir" ] || dir=/opt/$PRODUCT
     fi
     if [ -z "$dir" ]; then
         [ -n "${HOME:-}" ] || fail 2 "$T_NO_HOME"
@@ -162,6 +169,7 @@ main() {
     [ "$menu" = yes ] || set -- "$@" --no-menu
     [ "$autostart" = no ] || set -- "$@" --autostart
     [ "$silent" = no ] || set -- "$@" --silent
+    [ "$all" = no ] || set -- "$@" --all-users
     "$tool" "$@"
     if [ "$start" = yes ]; then
         # Not a part of this terminal: it goes on when that is closed.

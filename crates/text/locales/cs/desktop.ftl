@@ -3,6 +3,7 @@
 
 desktop-made = { $path } je připraven. Zatím v něm nic není: verzi, kterou server potřebuje, nainstaluje „obnova-desktop update“.
 desktop-current = Je nainstalována verze { $version }.
+desktop-machine = Všichni uživatelé tohoto počítače dostanou verzi { $version }; vy od příštího spuštění také.
 desktop-none = Zatím není nainstalována žádná verze.
 desktop-on-trial = Zatím nepotvrdila, že funguje.
 desktop-server = Server má verzi { $version }.
@@ -97,6 +98,18 @@ desktop-error-not-installed-do = Zadejte správnou složku, nebo program nainsta
 desktop-error-state-damaged = Soubor { $path } je poškozen.
 desktop-error-state-damaged-state = Nic se nezměnilo. Soubory jednotlivých verzí na disku zůstávají.
 desktop-error-state-damaged-do = Spusťte znovu instalátor programu; vaše data zachová.
+
+desktop-error-no-service = Služba, která tento program aktualizuje pro všechny uživatele počítače, neodpovídá.
+desktop-error-no-service-state = Nic se nezměnilo. Nainstalovanou verzi lze používat.
+desktop-error-no-service-do = Řekněte to správci tohoto počítače; více je v podrobnostech. Službu zřídí instalátor programu, když ho správce spustí znovu.
+
+desktop-error-too-often = Služba, která tento program aktualizuje pro všechny uživatele počítače, dostala příliš mnoho dotazů.
+desktop-error-too-often-state = Nic se nezměnilo. Nainstalovanou verzi lze používat.
+desktop-error-too-often-do = Počkejte minutu a zkuste to znovu.
+
+desktop-error-unprotected = { $path } by mohli změnit jiní uživatelé tohoto počítače.
+desktop-error-unprotected-state = Nic se nezměnilo. Pro všechny uživatele se nic neinstaluje tam, kde by to kdokoli z nich mohl změnit.
+desktop-error-unprotected-do = Správce tohoto počítače musí nastavit vlastníka root a nikomu jinému nedovolit zápis.
 
 desktop-error-cannot-start = Verzi { $version } se nepodařilo spustit.
 desktop-error-cannot-start-state = Nic se nezměnilo.

@@ -5,6 +5,7 @@ installer-installed = { $name } { $version } je nainstalován. Spusťte ho z nab
 installer-updated = { $name } { $version } je nainstalován místo verze { $previous }, která zůstává pro případ návratu. Poběží od příštího spuštění.
 installer-there = { $name } { $version } už nainstalován byl a je v pořádku.
 installer-server = Řídí se serverem { $server }
+installer-no-systemd = Na tomto počítači neběží systemd. Uživatelé budou moci aktualizovat, až jako root poběží: { $root }/bin/obnova-desktop --root { $root } service --socket { $socket }
 installer-removed = Složka { $path } je odebrána. Vaše data jsou na serveru.
 installer-no-agent = Verze { $version } nemá agenta ({ $path }).
 
@@ -18,6 +19,8 @@ installer-script-autostart = Spouštět s vaším sezením agenta v oznamovací 
 installer-script-no-menu = Nepřidávat do nabídky
 installer-script-start = Program poté spustit
 installer-script-uninstall = Odebrat; vaše data na serveru zůstanou
+installer-script-all-users = Nainstalovat pro všechny uživatele tohoto počítače do /opt, se službou, která program aktualizuje; jako root
+installer-script-root = Pro všechny uživatele může instalovat i odebírat jen root. Nic se nezměnilo.
 installer-script-check = Jen zkontrolovat, zda je tento soubor v pořádku
 installer-script-ask = Adresa serveru:
 installer-script-no-server = Chybí adresa serveru; zadejte ji volbou --server
@@ -38,3 +41,15 @@ desktop-error-other-program-do = Zvolte jinou složku.
 desktop-error-no-server = Není známo, ke kterému serveru program patří.
 desktop-error-no-server-state = Nic se nezměnilo.
 desktop-error-no-server-do = Zadejte adresu administračního centra vaší firmy; zná ji váš správce.
+
+# Instalační program pro Windows, v okně nebo v terminálu.
+installer-script-no-autostart = Agenta s vaším sezením nespouštět
+setup-usage = Bez voleb se zeptá na server a nainstaluje jen pro vás; práva správce nejsou potřeba.
+setup-title = Instalace { $name } { $version }
+setup-intro = { $name } se nainstaluje jen pro vás; práva správce nejsou potřeba. Aktualizovat se bude podle serveru vaší firmy.
+setup-server = Adresa administračního centra vaší firmy:
+setup-autostart = Hlídat aktualizace v oznamovací oblasti
+setup-install = Nainstalovat
+setup-cancel = Zrušit
+setup-start = Spustit program teď?
+setup-remove = Opravdu chcete program odebrat? Vaše data na serveru zůstanou.

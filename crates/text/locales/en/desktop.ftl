@@ -3,6 +3,7 @@
 
 desktop-made = { $path } is ready. Nothing is installed in it yet: “obnova-desktop update” installs the version that the server needs.
 desktop-current = Version { $version } is installed.
+desktop-machine = All users of this computer get version { $version }; so do you, from the next start on.
 desktop-none = No version is installed yet.
 desktop-on-trial = It has not confirmed yet that it works.
 desktop-server = The server is version { $version }.
@@ -97,6 +98,18 @@ desktop-error-not-installed-do = Name the right directory, or install the progra
 desktop-error-state-damaged = { $path } is damaged.
 desktop-error-state-damaged-state = Nothing was changed. The versions' own files are still there.
 desktop-error-state-damaged-do = Run the program's installer again; it keeps your data.
+
+desktop-error-no-service = The service that updates this program for all users of the computer does not answer.
+desktop-error-no-service-state = Nothing was changed. The installed version can be used.
+desktop-error-no-service-do = Tell the administrator of this computer; the details say more. The program's installer, run again by the administrator, sets the service up.
+
+desktop-error-too-often = The service that updates this program for all users of the computer was asked too often.
+desktop-error-too-often-state = Nothing was changed. The installed version can be used.
+desktop-error-too-often-do = Wait a minute and try again.
+
+desktop-error-unprotected = { $path } could be changed by other users of this computer.
+desktop-error-unprotected-state = Nothing was changed. Nothing is installed for all users where any of them could change it.
+desktop-error-unprotected-do = The administrator of this computer has to make it root's, writable by nobody else.
 
 desktop-error-cannot-start = Version { $version } could not be started.
 desktop-error-cannot-start-state = Nothing was changed.

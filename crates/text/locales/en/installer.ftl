@@ -5,6 +5,7 @@ installer-installed = { $name } { $version } is installed. Start it from the men
 installer-updated = { $name } { $version } is installed over version { $previous }, which is kept to go back to. It runs from the next start on.
 installer-there = { $name } { $version } was installed already and is whole.
 installer-server = It follows the server { $server }
+installer-no-systemd = There is no systemd here. Users can update once this runs, as root: { $root }/bin/obnova-desktop --root { $root } service --socket { $socket }
 installer-removed = { $path } was removed. Your data is on the server.
 installer-no-agent = Version { $version } has no agent ({ $path }).
 
@@ -18,6 +19,8 @@ installer-script-autostart = Start the agent in the notification area with your 
 installer-script-no-menu = Do not add it to the menu
 installer-script-start = Start the program afterwards
 installer-script-uninstall = Remove it; your data on the server stays
+installer-script-all-users = Install for all users of this computer into /opt, with a service that updates it; as root
+installer-script-root = For all users only root can install, or remove. Nothing was changed.
 installer-script-check = Only check whether this file is whole
 installer-script-ask = Address of the server:
 installer-script-no-server = The address of the server is missing; give it with --server
@@ -38,3 +41,15 @@ desktop-error-other-program-do = Choose another directory.
 desktop-error-no-server = It is not known which server the program belongs to.
 desktop-error-no-server-state = Nothing was changed.
 desktop-error-no-server-do = Give the address of your company’s Administration Centre; your administrator knows it.
+
+# The setup program for Windows, in a window or in a terminal.
+installer-script-no-autostart = Do not start the agent with your session
+setup-usage = Without options it asks for the server and installs for you alone; no administrator is needed.
+setup-title = { $name } { $version } Setup
+setup-intro = { $name } will be installed for you alone; no administrator is needed. It will follow your company’s server.
+setup-server = Address of your company’s Administration Centre:
+setup-autostart = Watch for updates in the notification area
+setup-install = Install
+setup-cancel = Cancel
+setup-start = Start the program now?
+setup-remove = Do you really want to remove the program? Your data on the server stays.

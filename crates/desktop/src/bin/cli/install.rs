@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+#[cfg(unix)]
+use obnova_desktop::service::Units;
 use obnova_desktop::{Desktop, Error, Installing};
 
 use super::Command;
@@ -17,6 +19,7 @@ pub fn run(root: PathBuf, command: Command, output: &Output) -> Result<u8, Error
         authorities,
         no_menu,
         autostart,
+        all_users,
         silent,
     } = command
     else {
@@ -27,7 +30,12 @@ pub fn run(root: PathBuf, command: Command, output: &Output) -> Result<u8, Error
         root: root.clone(),
         server,
         authorities,
+        all_users,
     };
+    #[cfg(unix)]
+    if all_users {
+        may_be_shared(&installing)?;
+    }
     let installed = installing.install()?;
     let desktop = Desktop::open(&root)?;
     if let Some(entries) = desktop.entries() {
@@ -41,7 +49,22 @@ pub fn run(root: PathBuf, command: Command, output: &Output) -> Result<u8, Error
     if !silent {
         output.installed(&installed);
     }
+    #[cfg(unix)]
+    if installed.all_users {
+        let units = Units::of(&desktop.status()?.product, &root);
+        if !units.install(&installed.name)? && !silent {
+            output.no_systemd(&root, &units.socket());
+        }
+    }
     Ok(0)
+}
+
+/// Before anything is written: what is made is for all to read, and nobody else has a service of that name.
+#[cfg(unix)]
+fn may_be_shared(installing: &Installing) -> Result<(), Error> {
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
+    let product = installing.product()?;
+    Units::of(&product, &installing.root).are_free()
 }
 
 /// Becomes the agent of the version that is known to work.

@@ -3,10 +3,16 @@
 mod install;
 mod print;
 
+#[cfg(unix)]
+use std::path::Path;
 use std::path::PathBuf;
 use std::process::ExitCode;
+#[cfg(unix)]
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
+#[cfg(unix)]
+use obnova_desktop::service::Reached;
 use obnova_desktop::{Code, Configuration, Confirmed, Desktop, Error, Health};
 use obnova_text::Lang;
 use url::Url;
@@ -21,6 +27,10 @@ const UNREACHABLE: u8 = 4;
 const POLICY: u8 = 5;
 /// The version does not work.
 const NOT_CONFIRMED: u8 = 6;
+
+/// How long the service stays where it is started again when it is needed.
+#[cfg(unix)]
+const IDLE: Duration = Duration::from_secs(600);
 
 /// Keeps the program on this computer at the version that its server needs.
 ///
@@ -97,6 +107,9 @@ enum Command {
         /// Start the agent with the user's session.
         #[arg(long)]
         autostart: bool,
+        /// Install for all users of this computer, with a service that updates it for them; as root.
+        #[arg(long)]
+        all_users: bool,
         /// Print errors only.
         #[arg(long)]
         silent: bool,
@@ -104,6 +117,17 @@ enum Command {
     /// Remove all that was installed. The user's data is elsewhere and stays.
     #[command(after_help = "Example:\n  obnova-desktop --root ~/.local/share/crm uninstall")]
     Uninstall,
+    /// Serve an installation that all users of this computer share: bring the version that belongs to the server when one of them
+    /// asks. systemd starts it with the socket as its standard input.
+    #[cfg(unix)]
+    #[command(
+        after_help = "Example, without systemd:\n  obnova-desktop --root /opt/crm service --socket /run/obnova-desktop/crm.sock"
+    )]
+    Service {
+        /// The socket to make; its directory must be there.
+        #[arg(long, value_name = "PATH")]
+        socket: Option<PathBuf>,
+    },
     /// Become the agent of the installed version: its `bin/obnova-desktop-gui agent`.
     Agent,
     /// Show what is here, without the network.
@@ -177,9 +201,19 @@ fn run(cli: Cli, output: &Output) -> Result<u8, Error> {
     if let Command::Install { .. } = cli.command {
         return install::run(root, cli.command, output);
     }
-    let desktop = Desktop::open(&root)?;
+    #[cfg(unix)]
+    if let Command::Service { socket } = cli.command {
+        return service(&root, socket);
+    }
+    let desktop = match cli.command {
+        // What all users share is removed as a whole, by whoever it belongs to.
+        Command::Uninstall => Desktop::of_machine(&root)?,
+        _ => Desktop::open(&root)?,
+    };
     match cli.command {
         Command::Init { .. } | Command::Install { .. } => {}
+        #[cfg(unix)]
+        Command::Service { .. } => {}
         Command::Uninstall => {
             desktop.uninstall()?;
             output.removed(&root);
@@ -206,6 +240,17 @@ fn run(cli: Cli, output: &Output) -> Result<u8, Error> {
             });
         }
     }
+    Ok(0)
+}
+
+/// With systemd, it ends when nobody has asked for some time, and is started again when somebody does.
+#[cfg(unix)]
+fn service(root: &Path, socket: Option<PathBuf>) -> Result<u8, Error> {
+    let (reached, idle) = match socket {
+        Some(path) => (Reached::At(path), None),
+        None => (Reached::Input, Some(IDLE)),
+    };
+    obnova_desktop::service::serve(root, &reached, idle)?;
     Ok(0)
 }
 

@@ -80,6 +80,13 @@ impl Output {
         });
     }
 
+    #[cfg(unix)]
+    pub fn no_systemd(&self, root: &Path, socket: &Path) {
+        let values = [root, socket].map(|path| path.display().to_string());
+        let values = [("root", &*values[0]), ("socket", &*values[1])];
+        eprintln!("{}", self.with("installer-no-systemd", &values));
+    }
+
     pub fn removed(&self, root: &Path) {
         let path = root.display().to_string();
         self.print(&json!({ "removed": path }), || {
@@ -104,6 +111,13 @@ impl Output {
                 Some(version) => self.with("desktop-current", &[("version", &version.to_string())]),
                 None => self.text.get("desktop-none"),
             }];
+            if let Some(machine) = status
+                .machine
+                .as_ref()
+                .filter(|it| Some(*it) != status.current.as_ref())
+            {
+                lines.push(self.with("desktop-machine", &[("version", &machine.to_string())]));
+            }
             if status.trial_starts.is_some() {
                 lines.push(self.text.get("desktop-on-trial"));
             }

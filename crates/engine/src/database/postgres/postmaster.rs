@@ -159,6 +159,16 @@ pub(super) fn is_alive(pid: i32) -> bool {
     state(pid).is_some_and(|(state, _)| !["Z", "X"].contains(&state.as_str()))
 }
 
+/// Living processes that this one has started.
+pub(super) fn children(of: i32) -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+    names
+        .filter_map(|name| name.parse().ok())
+        .filter(|pid| is_alive(*pid) && parent(*pid) == Some(of))
+        .collect()
+}
+
 /// The parent of a process.
 pub(super) fn parent(pid: i32) -> Option<i32> {
     state(pid).map(|(_, parent)| parent)

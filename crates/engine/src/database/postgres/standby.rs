@@ -1,10 +1,8 @@
 //! The rung *standby*: a replica, made while the application works, follows the server until the application has stopped, and
 //! is frozen then. Going back puts it in the place of the server.
 
-use std::cell::Cell;
 use std::os::unix::fs::chown;
 use std::path::Path;
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde::Deserialize;
@@ -19,7 +17,7 @@ use super::place::Place;
 use super::postmaster::Postmaster;
 use super::server::Server;
 use super::tools;
-use super::{programs, secret};
+use super::{base_backup, programs, secret};
 use crate::durable;
 
 /// The password for replicating, in libpq's own format.
@@ -34,8 +32,6 @@ const STILL_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a clean end of the standby may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 const POLL: Duration = Duration::from_millis(10);
-/// Pause between two looks at how much was copied.
-const LOOK: Duration = Duration::from_millis(500);
 
 /// Writes something that leaves no trace, so that all that was acknowledged before is in the log on the disk.
 const MARK: &str = "SELECT lo_unlink(lo_create(0))";
@@ -173,22 +169,7 @@ pub(super) fn prepare(
     go_on: &dyn Fn() -> bool,
 ) -> Result<(), Failure> {
     let url = replication.ready(cluster, &place.directory)?;
-    let program = place.launch.program.with_file_name("pg_basebackup");
-    let program = match program.is_file() {
-        true => program,
-        false => tools::find("pg_basebackup", 0)?,
-    };
-    let mut command = base_backup(cluster, place, &program)?;
-    command.arg("--dbname").arg(url.as_str());
-    let (looked, progress) = (Cell::new(Instant::now()), std::cell::RefCell::new(progress));
-    let watch = || {
-        if looked.get().elapsed() > LOOK {
-            looked.set(Instant::now());
-            (progress.borrow_mut())(place.size().min(total), total);
-        }
-        go_on()
-    };
-    tools::run("pg_basebackup", command, &place.directory, &watch)?;
+    base_backup::make(cluster, place, &url, total, progress, go_on)?;
     let owned = |path: &Path, text: &str| {
         let (user, group) = cluster.owner()?;
         durable::write(path, text.as_bytes(), 0o600)
@@ -204,25 +185,6 @@ pub(super) fn prepare(
     let arguments = arguments(place, &url);
     launch.start(&place.copy(), &arguments, cluster.owner()?, &place.log())?;
     Postmaster::wait(&place.copy(), &place.log()).map(drop)
-}
-
-fn base_backup(cluster: &Cluster, place: &Place, program: &Path) -> Result<Command, Failure> {
-    let gentle = programs::gentle(program);
-    let mut command = place
-        .launch
-        .command(Path::new(gentle.get_program()), cluster.owner()?);
-    command
-        .args(gentle.get_args())
-        .args([
-            "--wal-method=stream",
-            "--checkpoint=fast",
-            "--no-manifest",
-            "--no-password",
-        ])
-        .args(["--max-rate", &cluster.config().base_backup_rate, "--pgdata"])
-        .arg(place.copy())
-        .stderr(tools::log(&place.directory)?);
-    Ok(command)
 }
 
 /// The original's arguments, and what is different here.
