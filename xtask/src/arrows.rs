@@ -47,6 +47,7 @@ const MAY: &[(&str, &[&str])] = &[
             "obnova-engine",
             "obnova-release",
             "obnova-testkit",
+            "obnova-tryton",
         ],
     ),
     (

@@ -2,10 +2,12 @@
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
+use serde_json::Value;
 
 use crate::{run, tools};
 
@@ -20,6 +22,9 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     tools::ensure_postgres()?;
     tools::ensure_file_systems()?;
     tools::ensure_clock()?;
+    if options.arguments.iter().any(|word| word == "tryton") {
+        tools::ensure_python()?;
+    }
     let packages = ["-p", "obnova", "-p", "obnova-crm", "-p", "obnova-crash"];
     run::run(run::cargo(["build", "--bins"]).args(packages))?;
     // Not a child: its exit code is this command's.
@@ -30,7 +35,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 /// What every change has to live through: some of the moments, another choice each time, some random rounds, and the planted
 /// defects, each of which must be found. All is built already.
 pub(crate) fn slice() -> Result<()> {
-    let slices: [&[&str]; 3] = [
+    let slices: [&[&str]; 2] = [
         &[
             "--enumerate",
             "40",
@@ -55,16 +60,17 @@ pub(crate) fn slice() -> Result<()> {
             "--minutes",
             "2.5",
         ],
-        &[
-            "--planted",
-            "all",
-            "--rounds",
-            "36",
-            "--scenario",
-            "good",
-            "--scenario",
-            "migration-fails",
-        ],
+    ];
+    let planted = [
+        "--planted",
+        "all",
+        "--rounds",
+        "36",
+        "--scenario",
+        "good",
+        "--scenario",
+        "migration-fails",
+        "--json",
     ];
     // What is prepared for one is used by the next.
     let directory = run::target_directory()?.join("crash");
@@ -75,11 +81,45 @@ pub(crate) fn slice() -> Result<()> {
         let mut harness = command(arguments)?;
         run::run(harness.arg("--dir").arg(&directory))?;
     }
+    let mut harness = command(planted)?;
+    let found = run::output(harness.arg("--dir").arg(&directory))?;
+    is_found(&found, &directory)?;
     Ok(std::fs::remove_dir_all(directory)?)
 }
 
+/// Looks that what the harness printed is JSON and nothing else, that it found every defect, and that a folder of such a round says
+/// what happened.
+fn is_found(printed: &str, directory: &Path) -> Result<()> {
+    let printed: Value = serde_json::from_str(printed)
+        .with_context(|| format!("this is not JSON alone: {printed}"))?;
+    let defects = printed["planted"].as_array().context("no defects")?;
+    ensure!(
+        defects.len() == 3,
+        "not every defect was planted: {printed}"
+    );
+    for defect in defects {
+        eprintln!("  {defect}");
+        ensure!(defect["caught"].as_u64() > Some(0), "not found: {defect}");
+    }
+    let rounds = printed["rounds"].as_array().context("no rounds")?;
+    for folder in rounds.iter().filter_map(|round| round["folder"].as_str()) {
+        ensure!(Path::new(folder).starts_with(directory), "{folder}");
+        for name in ["round.json", "result.json", "changes.log", "harness.log"] {
+            let file = Path::new(folder).join("out").join(name);
+            ensure!(file.is_file(), "{} is missing", file.display());
+        }
+    }
+    Ok(())
+}
+
 fn command<S: AsRef<OsStr>>(arguments: impl IntoIterator<Item = S>) -> Result<Command> {
-    let mut harness = Command::new(run::target_directory()?.join("debug/obnova-crash"));
-    harness.args(arguments);
+    let target = run::target_directory()?;
+    let mut harness = Command::new(target.join("debug/obnova-crash"));
+    harness
+        .arg("--tryton-example")
+        .arg(run::root().join("docs/guide/examples/tryton"))
+        .arg("--wheels")
+        .arg(target.join("tryton/wheels"))
+        .args(arguments);
     Ok(harness)
 }

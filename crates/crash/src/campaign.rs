@@ -11,16 +11,17 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom as _;
 use rand::{Rng, SeedableRng};
 
-use crate::app::App;
+use crate::app::{App, Sources};
 use crate::faults;
 use crate::life::{self, Order};
+use crate::listed::{self, Recovery};
 use crate::moment::{Moment, When};
 use crate::place;
 use crate::planted::Planted;
 use crate::prepared;
 use crate::round::{Outcome, Reference, Round, Scenario, Strike};
 
-/// A life that takes longer has been forgotten by everybody.
+/// A life that takes longer has been forgotten by everybody; with the CRM.
 const LONGEST_LIFE: Duration = Duration::from_secs(600);
 /// Faults in one life at most.
 const MOST_STRIKES: usize = 3;
@@ -40,10 +41,16 @@ pub struct Plan {
     pub rounds: u64,
     /// Every change to the disk besides, or every n-th: 1 is all.
     pub enumerate: Option<usize>,
+    /// And every change, or every n-th, that recovering from a kill makes.
+    pub recovery: Option<usize>,
+    /// Rounds that are lived as they were.
+    pub repeat: Vec<Round>,
     /// A defect.
     pub planted: Option<Planted>,
     /// Where prepared installations and failed rounds go.
     pub directory: PathBuf,
+    /// What applications are made of.
+    pub sources: Sources,
 }
 
 /// A round and what came of it.
@@ -61,9 +68,24 @@ pub struct Done {
 pub struct Ready {
     prepared: PathBuf,
     references: BTreeMap<Scenario, Reference>,
+    /// For [`Plan::recovery`].
+    recoveries: BTreeMap<Scenario, Vec<Recovery>>,
 }
 
 impl Ready {
+    /// What an undisturbed update is like.
+    ///
+    /// # Errors
+    /// It was not prepared.
+    pub(crate) fn reference(&self, scenario: Scenario) -> Result<&Reference> {
+        self.references.get(&scenario).context("a reference")
+    }
+
+    /// How recoveries go.
+    pub(crate) fn recoveries(&self, scenario: Scenario) -> &[Recovery] {
+        self.recoveries.get(&scenario).map_or(&[], Vec::as_slice)
+    }
+
     /// How many changes to the disk an undisturbed update makes, and how many of them are records of the journal.
     pub fn changes(&self, scenario: Scenario) -> (usize, usize) {
         let changes = self.references.get(&scenario).map(|it| &it.changes);
@@ -132,10 +154,11 @@ fn ready(plan: &Plan) -> Result<Ready> {
             app: plan.app.clone(),
             directory: prepared.clone(),
             out,
+            sources: plan.sources.clone(),
         })?;
         std::fs::remove_dir_all(prepared.join("work")).ok();
     }
-    let mut references = BTreeMap::new();
+    let (mut references, mut recoveries) = (BTreeMap::new(), BTreeMap::new());
     for scenario in &plan.scenarios {
         let file = prepared.join(life::reference_name(*scenario));
         if !file.is_file() {
@@ -161,11 +184,21 @@ fn ready(plan: &Plan) -> Result<Ready> {
             std::fs::copy(folder.join("out/reference.json"), &file)?;
             std::fs::remove_dir_all(folder)?;
         }
-        references.insert(*scenario, serde_json::from_slice(&std::fs::read(&file)?)?);
+        let reference: Reference = serde_json::from_slice(&std::fs::read(&file)?)?;
+        if plan.recovery.is_some() {
+            let file = prepared.join(listed::recoveries_name(*scenario));
+            if !file.is_file() {
+                let measured = listed::recoveries(plan, *scenario, &reference, &prepared)?;
+                std::fs::write(&file, serde_json::to_vec(&measured)?)?;
+            }
+            recoveries.insert(*scenario, serde_json::from_slice(&std::fs::read(&file)?)?);
+        }
+        references.insert(*scenario, reference);
     }
     Ok(Ready {
         prepared,
         references,
+        recoveries,
     })
 }
 
@@ -174,54 +207,21 @@ fn ready(plan: &Plan) -> Result<Ready> {
 /// # Errors
 /// A name is wrong.
 fn rounds(plan: &Plan, ready: &Ready) -> Result<Vec<Round>> {
-    let mut rounds = Vec::new();
+    let mut rounds = plan.repeat.clone();
     if let Some(step) = plan.enumerate {
         for scenario in &plan.scenarios {
-            rounds.extend(enumerated(plan, ready, *scenario, step.max(1))?);
+            rounds.extend(listed::of_update(plan, ready, *scenario, step)?);
+        }
+    }
+    if let Some(step) = plan.recovery {
+        for scenario in &plan.scenarios {
+            rounds.extend(listed::of_recovery(plan, ready, *scenario, step)?);
         }
     }
     for number in 0..plan.rounds {
         rounds.push(random(plan, ready, plan.seed.wrapping_add(number))?);
     }
     Ok(rounds)
-}
-
-/// One fault before and after every change. A sync changes nothing that a killed process could miss, and stands for itself only
-/// where the power is cut.
-fn enumerated(plan: &Plan, ready: &Ready, scenario: Scenario, step: usize) -> Result<Vec<Round>> {
-    let reference = ready.references.get(&scenario).context("a reference")?;
-    let mut moments = Vec::new();
-    for fault in &plan.faults {
-        let fault = faults::named(fault)?;
-        if fault.is_slow() {
-            continue;
-        }
-        let loses_unsynced = fault.needs().volume.is_some();
-        for (index, change) in reference.changes.iter().enumerate() {
-            if change.kind == "sync" && !loses_unsynced {
-                continue;
-            }
-            for when in [When::Before, When::After] {
-                let number = index as u64 + 1;
-                moments.push((Moment::Change { number, when }, fault.name().to_owned()));
-            }
-        }
-    }
-    // Which of them, if not all: another choice with every seed.
-    let first = usize::try_from(plan.seed % step as u64)?;
-    Ok(moments
-        .into_iter()
-        .skip(first)
-        .step_by(step)
-        .map(|(moment, fault)| Round {
-            seed: plan.seed,
-            app: plan.app.clone(),
-            scenario,
-            strikes: vec![Strike { moment, fault }],
-            planted: plan.planted,
-            is_listed: true,
-        })
-        .collect())
 }
 
 fn random(plan: &Plan, ready: &Ready, seed: u64) -> Result<Round> {
@@ -396,7 +396,7 @@ pub fn faults_of(app: &App) -> Vec<String> {
 
 /// Lives one round in a process of its own. Of a round that failed, everything is kept in `folder`. Nothing comes of one that
 /// was given up because `is_over`.
-fn live(
+pub(crate) fn live(
     round: &Round,
     prepared: &Path,
     folder: &Path,
@@ -423,7 +423,7 @@ fn live(
         .stdout(log.try_clone()?)
         .stderr(log)
         .spawn()?;
-    let until = Instant::now() + LONGEST_LIFE;
+    let until = Instant::now() + round.app.patience(LONGEST_LIFE);
     let mut is_given_up = false;
     while child.try_wait()?.is_none() {
         if Instant::now() > until {
@@ -453,4 +453,88 @@ fn live(
     };
     std::fs::remove_file(out.join("changes.sock")).ok();
     Ok(Some(outcome))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn planned(seed: u64) -> Plan {
+        let app = App::named("crm-sqlite", None).unwrap();
+        Plan {
+            scenarios: Scenario::ALL.to_vec(),
+            faults: faults_of(&app),
+            app,
+            seed,
+            rounds: 40,
+            enumerate: None,
+            recovery: None,
+            repeat: Vec::new(),
+            planted: None,
+            directory: PathBuf::new(),
+            sources: Sources::default(),
+        }
+    }
+
+    /// As it was measured: an update of so many milliseconds. What is measured is never twice the same.
+    fn measured(took_ms: u64) -> Ready {
+        let reference = || Reference {
+            took_ms,
+            ..Reference::default()
+        };
+        Ready {
+            prepared: PathBuf::new(),
+            references: Scenario::ALL
+                .into_iter()
+                .map(|scenario| (scenario, reference()))
+                .collect(),
+            recoveries: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_rounds_and_a_round_of_a_run_has_a_seed_of_its_own() {
+        let ready = measured(3000);
+        let all = rounds(&planned(7), &ready).unwrap();
+        assert_eq!(all, rounds(&planned(7), &ready).unwrap());
+        assert_ne!(all, rounds(&planned(8), &ready).unwrap());
+        for (number, round) in (0..).zip(&all) {
+            assert_eq!(round.seed, 7 + number);
+            let alone = rounds(&planned(round.seed), &ready).unwrap();
+            assert_eq!(alone.first(), Some(round));
+        }
+    }
+
+    #[test]
+    fn on_a_slower_machine_a_seed_strikes_with_the_same_faults_at_the_same_part_of_the_update() {
+        let one = rounds(&planned(7), &measured(3000)).unwrap();
+        let slower = rounds(&planned(7), &measured(6000)).unwrap();
+        let mut instants = 0;
+        for (one, slower) in one.iter().zip(&slower) {
+            assert_eq!(one.scenario, slower.scenario);
+            assert_eq!(one.strikes.len(), slower.strikes.len());
+            for (one, slower) in one.strikes.iter().zip(&slower.strikes) {
+                assert_eq!(one.fault, slower.fault);
+                match (one.moment, slower.moment) {
+                    (Moment::Instant { after_ms: one }, Moment::Instant { after_ms: slower }) => {
+                        instants += 1;
+                        assert!(slower.abs_diff(2 * one) <= 2, "{one} ms and {slower} ms");
+                    }
+                    (one, slower) => assert_eq!(one, slower),
+                }
+            }
+        }
+        assert!(instants > 20, "{instants}");
+    }
+
+    #[test]
+    fn a_round_that_is_repeated_is_lived_as_it_was() {
+        let ready = measured(3000);
+        let before = rounds(&planned(7), &ready).unwrap().remove(3);
+        let written = serde_json::to_string(&before).unwrap();
+        let mut plan = planned(0);
+        plan.rounds = 0;
+        plan.repeat = vec![serde_json::from_str(&written).unwrap()];
+        assert_eq!(rounds(&plan, &measured(9000)).unwrap(), [before]);
+    }
 }

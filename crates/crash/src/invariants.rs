@@ -6,7 +6,7 @@ use anyhow::Result;
 use obnova_engine::api::Request;
 
 use crate::life::Facts;
-use crate::world::{PATIENCE, Who, World};
+use crate::world::{Who, World};
 
 mod announced;
 mod desktop;
@@ -57,7 +57,7 @@ pub fn ended(world: &World) -> Result<Vec<String>> {
     world.ask(&Request::Shutdown {
         stop_application: true,
     })?;
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + world.patience();
     while world.pid(Who::Engine).is_some() {
         anyhow::ensure!(
             Instant::now() < until,

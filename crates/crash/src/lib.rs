@@ -2,7 +2,7 @@
 //! old or exactly new and serve, with no hand touching it.
 //!
 //! ```text
-//!  campaign   which rounds, several at a time          table, proof   what they add up to
+//!  campaign   which rounds (listed), several at a time          table, proof   what they add up to
 //!    life     one round, in namespaces of its own (place)
 //!      world        the installation as real processes (supervisor), under load (load)
 //!      watch        counts changes to the disk (control) and stops one at the moment of a fault (moment)
@@ -18,10 +18,12 @@ pub mod fault;
 pub mod faults;
 pub mod invariants;
 pub mod life;
+pub mod listed;
 pub mod load;
 pub mod moment;
 pub mod place;
 pub mod planted;
+pub mod postgres;
 pub mod prepared;
 pub mod processes;
 pub mod proof;

@@ -25,13 +25,13 @@ use crate::place;
 use crate::prepared;
 use crate::round::{End, Outcome, Reference, Round, Scenario};
 use crate::watch::Reached;
-use crate::world::{PATIENCE, World};
+use crate::world::World;
 
 /// An engine that is idle for so long has nothing more to do.
 const SETTLED: Duration = Duration::from_millis(900);
-/// What lasts until the update has ended is healed after so long, ended or not.
+/// What lasts until the update has ended is healed after so long, ended or not, with the CRM.
 const LONGEST_FAULT: Duration = Duration::from_secs(25);
-/// As [`PATIENCE`], for an installation with a planted defect that does not get on.
+/// As [`World::patience`], for an installation with a planted defect that does not get on.
 const PLANTED_PATIENCE: Duration = Duration::from_secs(20);
 /// Between two looks at whether it has come to the moment.
 const LOOK: Duration = Duration::from_millis(4);
@@ -152,7 +152,7 @@ fn live(order: &Order, outcome: &mut Outcome) -> Result<Reference> {
         Ok(bytes) => Some(serde_json::from_slice(&bytes)?),
         Err(_) => None,
     };
-    let load = Load::start(world.runtime(), world.ports.front, "during")?;
+    let load = Load::start(world.runtime(), &round.app, world.ports.front, "during")?;
     std::thread::sleep(Duration::from_millis(250));
     world.ask(&Request::Check)?;
     let last_event = world.state()?.last_event;
@@ -172,6 +172,8 @@ fn live(order: &Order, outcome: &mut Outcome) -> Result<Reference> {
     life.strike_all()?;
     life.settle()?;
     life.outcome.took_ms = milliseconds(began.elapsed());
+    let all = life.world.watch.changes().len() as u64;
+    life.outcome.changes = all - life.outcome.changes;
     let struck = std::mem::take(&mut life.struck);
     let in_vain = std::mem::take(&mut life.in_vain);
     let changes = world.watch.changes();
@@ -337,8 +339,8 @@ impl Life<'_> {
                 update: 1,
                 actor: "harness".to_owned(),
             },
-            scenario => Request::Install {
-                version: scenario.version().parse().ok(),
+            _ => Request::Install {
+                version: self.round.version().parse().ok(),
                 actor: "harness".to_owned(),
                 insist: true,
             },
@@ -358,6 +360,8 @@ impl Life<'_> {
         self.world.stands_still = stands_still;
         self.world.watch.note(&format!("-- {}", fault.name()));
         let at = Instant::now();
+        // What it must be taken off from at the end.
+        self.outcome.changes = self.world.watch.changes().len() as u64;
         self.began.insert(index, at);
         fault
             .strike(self.world, &mut self.random)
@@ -381,9 +385,10 @@ impl Life<'_> {
     /// Heals what is due; with `all`, what was to last to the end too, which is healed in any case when it has lasted too long.
     fn heal_due(&mut self, all: bool) -> Result<()> {
         let now = Instant::now();
+        let longest = self.round.app.patience(LONGEST_FAULT);
         let has_lasted = |index: &usize| {
             let began = self.began.get(index);
-            began.is_some_and(|began| began.elapsed() > LONGEST_FAULT)
+            began.is_some_and(|began| began.elapsed() > longest)
         };
         let (due, later): (Vec<_>, Vec<_>) = self
             .heals
@@ -501,7 +506,7 @@ impl Life<'_> {
         match self.round.planted {
             // Of a planted defect it is enough to see that something is wrong.
             Some(_) => PLANTED_PATIENCE,
-            None => PATIENCE,
+            None => self.world.patience(),
         }
     }
 
@@ -516,7 +521,7 @@ impl Life<'_> {
 
     /// Waits until no update runs, or it is clear that it does not end while the fault lasts.
     fn wait_for_the_end(&self) {
-        let until = Instant::now() + LONGEST_FAULT;
+        let until = Instant::now() + self.round.app.patience(LONGEST_FAULT);
         let mut idle_since = None::<Instant>;
         while Instant::now() < until {
             let is_idle = self.is_idle();

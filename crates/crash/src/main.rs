@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use clap::Parser;
-use obnova_crash::app::App;
+use obnova_crash::app::{App, Sources};
 use obnova_crash::campaign::{self, Done, Plan};
 use obnova_crash::planted::Planted;
 use obnova_crash::proof::{self, Entry, Run};
@@ -30,7 +30,10 @@ struct Options {
     /// Begin no round while there is this file: for a machine that somebody else needs for himself now and then
     #[arg(long)]
     pause: Option<PathBuf>,
-    /// crm-sqlite, crm-postgres, or all: each application with each rung; may be given several times
+    /// crm-sqlite, crm-postgres, tryton, or all: each application of the CRM's with each rung; may be given several times. Tryton, a
+    /// real ERP in two series, needs Python and, the first time, a package index that pip reaches; its rounds take minutes, which is why
+    /// it is not among all. It has no Desktop of its own: what Desktops are told is looked at, and nothing else about them. Of what its
+    /// migration makes anew, the times at which it was made count as the same
     #[arg(long, default_value = "crm-sqlite")]
     app: Vec<String>,
     /// How PostgreSQL is protected: copy, dump, standby, file_system
@@ -39,6 +42,19 @@ struct Options {
     /// Strike before and after every change to the disk, the records of the journal among them; with a number, every n-th of them
     #[arg(long, num_args = 0..=1, default_missing_value = "1")]
     enumerate: Option<usize>,
+    /// Kill the engine at some moments, and strike once more before and after every change to the disk that recovering makes;
+    /// with a number, every n-th of them
+    #[arg(long, num_args = 0..=1, default_missing_value = "1")]
+    recovery: Option<usize>,
+    /// Where docs/guide/examples/tryton lies; cargo xtask crash gives it
+    #[arg(long)]
+    tryton_example: Option<PathBuf>,
+    /// Where downloaded packages are kept; cargo xtask crash gives it
+    #[arg(long)]
+    wheels: Option<PathBuf>,
+    /// Live the round of this file again, exactly: round.json in the folder of one that failed; with --rounds so many times
+    #[arg(long, conflicts_with_all = ["app", "rung", "fault", "scenario", "planted", "seed", "enumerate", "recovery"])]
+    repeat: Option<PathBuf>,
     /// Only these faults
     #[arg(long)]
     fault: Vec<String>,
@@ -180,7 +196,9 @@ fn command_line(seed: u64) -> String {
     let mut arguments = std::env::args().skip(1);
     while let Some(word) = arguments.next() {
         match word.as_str() {
-            "--dir" | "--results" | "--seed" | "--pause" => drop(arguments.next()),
+            "--dir" | "--results" | "--seed" | "--pause" | "--tryton-example" | "--wheels" => {
+                drop(arguments.next())
+            }
             _ => words.push(word),
         }
     }
@@ -190,6 +208,26 @@ fn command_line(seed: u64) -> String {
 
 /// One plan for each application and each planted defect.
 fn plans(options: &Options, seed: u64, directory: &Path) -> Result<Vec<Plan>> {
+    if let Some(file) = &options.repeat {
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("{} cannot be read", file.display()))?;
+        let round = parsed::<life::Order>(&text)?.round;
+        return Ok(vec![Plan {
+            app: round.app.clone(),
+            scenarios: vec![round.scenario],
+            faults: Vec::new(),
+            seed: round.seed,
+            rounds: 0,
+            enumerate: None,
+            recovery: None,
+            planted: round.planted,
+            directory: directory.to_owned(),
+            sources: sources(options),
+            repeat: (0..options.rounds.unwrap_or(1))
+                .map(|_| round.clone())
+                .collect(),
+        }]);
+    }
     let mut apps = Vec::new();
     for name in &options.app {
         match name.as_str() {
@@ -211,10 +249,12 @@ fn plans(options: &Options, seed: u64, directory: &Path) -> Result<Vec<Plan>> {
     for fault in &options.fault {
         obnova_crash::faults::named(fault)?;
     }
-    let rounds = options.rounds.unwrap_or(match options.enumerate {
-        Some(_) => 0,
-        None => 20,
-    });
+    let rounds = options
+        .rounds
+        .unwrap_or(match options.enumerate.or(options.recovery) {
+            Some(_) => 0,
+            None => 20,
+        });
     let shares = apps.len() as u64 * planted.len() as u64;
     let mut plans = Vec::new();
     for app in &apps {
@@ -239,39 +279,50 @@ fn plans(options: &Options, seed: u64, directory: &Path) -> Result<Vec<Plan>> {
                 seed: seed + number * rounds.div_ceil(shares),
                 rounds: own,
                 enumerate: options.enumerate,
+                recovery: options.recovery,
                 planted: *planted,
                 directory: directory.to_owned(),
+                sources: sources(options),
+                repeat: Vec::new(),
             });
         }
     }
     Ok(plans)
 }
 
+fn sources(options: &Options) -> Sources {
+    Sources {
+        example: options.tryton_example.clone(),
+        wheels: options.wheels.clone(),
+    }
+}
+
 /// Prints what came of all; whether that is as it should be.
 fn told(options: &Options, seed: u64, done: &[Done]) -> Result<bool> {
     let is_violated = |one: &&Done| !one.outcome.violations.is_empty();
-    if options.planted.is_some() {
-        let mut is_good = true;
-        for planted in Planted::ALL {
-            let of: Vec<&Done> = done
+    if let Some(name) = options.planted.as_deref() {
+        let wanted = |it: &Planted| name == "all" || name == it.name();
+        let of = |it: Planted| done.iter().filter(move |one| one.round.planted == Some(it));
+        let found: Vec<(Planted, usize, usize)> = Planted::ALL
+            .into_iter()
+            .filter(wanted)
+            .map(|it| (it, of(it).filter(is_violated).count(), of(it).count()))
+            .collect();
+        if options.json {
+            let planted: Vec<_> = found
                 .iter()
-                .filter(|one| one.round.planted == Some(planted))
+                .map(|(it, caught, rounds)| serde_json::json!({ "defect": it, "caught": caught, "rounds": rounds }))
                 .collect();
-            let caught = of.iter().copied().filter(is_violated).count();
-            let is_wanted = options
-                .planted
-                .as_deref()
-                .is_some_and(|name| name == "all" || name == planted.name());
-            if is_wanted {
-                println!(
-                    "{}: caught in {caught} of {} rounds",
-                    planted.name(),
-                    of.len()
-                );
-                is_good &= caught > 0;
+            println!(
+                "{}",
+                serde_json::json!({ "seed": seed, "planted": planted, "rounds": done })
+            );
+        } else {
+            for (it, caught, rounds) in &found {
+                println!("{}: caught in {caught} of {rounds} rounds", it.name());
             }
         }
-        return Ok(is_good);
+        return Ok(found.iter().all(|(_, caught, _)| *caught > 0));
     }
     let lines = table::lines(done);
     match options.json {

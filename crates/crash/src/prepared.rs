@@ -7,26 +7,21 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, ensure};
 use obnova_demo::admin::Admin;
 use obnova_demo::programs::{Programs, run};
-use obnova_demo::vendor::Vendor;
 use obnova_engine::api::Request;
 use obnova_testkit::volume::Volume;
 use serde::{Deserialize, Serialize};
 
-use crate::app::{App, Kind};
-use crate::apps::crm_postgres;
+use crate::app::{App, Makings, Sources};
 use crate::place;
-use crate::world::{PATIENCE, Ports, Who, World};
+use crate::postgres;
+use crate::round::Scenario;
+use crate::world::{Ports, Who, World};
 
 /// In the prepared directory: the installation before the update.
 pub const BASE: &str = "base";
 /// In the prepared directory: the installation after it, to be taken back.
 pub const UPDATED: &str = "updated";
-/// What is published.
-const VERSIONS: [&str; 4] = ["1.0.0", "1.1.0", "1.2.0", "1.4.0"];
-/// Contacts in the CRM: enough that some share an address, which is what the failing migration fails of.
-const CONTACTS: &str = "1200";
 const EMAIL: &str = "spravce@firma.example";
-const PEOPLE: &str = "SELECT name, email, language, groups FROM app_user WHERE active = 1";
 
 /// What a process that prepares is told.
 #[derive(Debug, Serialize, Deserialize)]
@@ -37,13 +32,27 @@ pub struct Order {
     pub directory: PathBuf,
     /// Where logs go.
     pub out: PathBuf,
+    /// What it is made of.
+    pub sources: Sources,
 }
 
-/// Prepares in a place of its own.
+impl Order {
+    fn makings<'a>(&'a self, programs: &'a Programs) -> Makings<'a> {
+        Makings {
+            directory: &self.directory,
+            programs,
+            sources: &self.sources,
+        }
+    }
+}
+
+/// Has the vendor publish all versions, and prepares the rest in a place of its own, without a network.
 ///
 /// # Errors
 /// Something could not be made.
 pub fn prepare(order: &Order) -> Result<()> {
+    let programs = Programs::find()?;
+    order.app.of().publish(&order.makings(&programs))?;
     let mut command = place::command(&["prepare", &serde_json::to_string(order)?])?;
     let output = command.output()?;
     ensure!(
@@ -71,83 +80,46 @@ pub fn work(order: &Order) -> Result<()> {
         Some((kind, bytes)) => Some(Volume::new_at(kind, bytes, &place::world())?),
         None => None,
     };
-    let found = Programs::find()?;
-    let programs = Programs {
-        obnova: found.obnova.clone(),
-        crm: without_symbols(&found.crm, &order.directory)?,
-    };
-    let vendor = Vendor::make(&programs, &order.directory.join("vendor"))?;
-    for version in VERSIONS {
-        vendor.publish(version)?;
-    }
+    let programs = Programs::find()?;
+    let (makings, app) = (order.makings(&programs), order.app.of());
+    let root = makings.vendor().join("repository/metadata/1.root.json");
     let (folder, ports) = (place::world(), Ports::default());
     let state = folder.join("state");
     std::fs::create_dir_all(state.join("data"))?;
-    std::fs::copy(vendor.root(), state.join("root.json"))?;
+    std::fs::copy(root, state.join("root.json"))?;
     std::fs::write(
         state.join("installation.toml"),
         World::configuration(&order.app, &folder, &ports),
     )?;
     order.app.make(&folder)?;
-    if order.app.kind == Kind::CrmPostgres {
-        let file = state.join("database-password");
-        std::fs::write(&file, crm_postgres::PASSWORD)?;
+    for (name, secret) in app.secrets() {
+        let file = state.join(name);
+        std::fs::write(&file, secret)?;
         place::run(Command::new("chmod").arg("600").arg(&file))?;
     }
     let mut world = World::new(order.app.clone(), volume, None)?;
     world.start_outside()?;
     world.start_database()?;
-    if order.app.kind == Kind::CrmPostgres {
-        crm_postgres::make_database(&folder, &ports)?;
+    if order.app.has_server() {
+        postgres::make_database(&folder, &ports)?;
     }
-    fill(&world, &programs, &found)?;
+    run(Command::new(&programs.obnova)
+        .arg("--state")
+        .arg(world.state_dir())
+        .args(["setup", "--version", app.version(Scenario::Revert)]))?;
+    app.fill(&world, &makings)?;
     world.start()?;
     world.wait_until_up()?;
+    app.furnish(&world)?;
     set_up(&world)?;
     stop(&world)?;
     keep(&folder, &order.directory.join(BASE))?;
     again(&mut world)?;
-    update(&world, "1.1.0")?;
+    update(&world, app.version(Scenario::Good))?;
     stop(&world)?;
     keep(&folder, &order.directory.join(UPDATED))?;
     world.supervisor.end();
     std::fs::remove_file(order.out.join("changes.sock"))?;
-    Ok(())
-}
-
-/// The program is in every release: without what only a debugger reads, it is half as long to copy.
-fn without_symbols(program: &Path, directory: &Path) -> Result<PathBuf> {
-    let bin = directory.join("bin");
-    std::fs::create_dir_all(&bin)?;
-    let target = bin.join("crm");
-    let stripped = Command::new("strip")
-        .arg("-o")
-        .arg(&target)
-        .arg(program)
-        .status();
-    if !stripped.is_ok_and(|status| status.success()) {
-        std::fs::copy(program, &target)?;
-    }
-    Ok(target)
-}
-
-fn fill(world: &World, programs: &Programs, found: &Programs) -> Result<()> {
-    run(Command::new(&found.obnova)
-        .arg("--state")
-        .arg(world.state_dir())
-        .args(["setup", "--version", "1.0.0"]))?;
-    run(Command::new(&programs.crm)
-        .args(["seed", "--contacts", CONTACTS, "--today", "2026-11-02"])
-        .args([
-            "--tree".as_ref(),
-            world.state_dir().join("current").as_os_str(),
-        ])
-        .args([
-            "--files".as_ref(),
-            world.state_dir().join("data/files").as_os_str(),
-        ])
-        .args(["--database", &world.app.url(&world.folder, &world.ports)])
-        .envs(world.app.env()))?;
     Ok(())
 }
 
@@ -169,7 +141,7 @@ fn set_up(world: &World) -> Result<()> {
         let address = format!("http://127.0.0.1:{}/", world.ports.centre);
         let (port, import) = (
             world.ports.smtp.0.to_string(),
-            world.app.import_url(&world.folder, &world.ports),
+            world.app.of().import_url(&world.folder, &world.ports),
         );
         let fields = [
             ("public_url", address.as_str()),
@@ -178,7 +150,7 @@ fn set_up(world: &World) -> Result<()> {
             ("smtp_security", "none"),
             ("mail_from", "Vzor CRM <crm@firma.example>"),
             ("import_url", import.as_str()),
-            ("import_query", PEOPLE),
+            ("import_query", world.app.of().people()),
             ("import_enabled", "yes"),
         ];
         admin.send(&page, "/settings", &fields).await?;
@@ -196,7 +168,7 @@ fn update(world: &World, version: &str) -> Result<()> {
         actor: "harness".to_owned(),
         insist: true,
     })?;
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + world.patience();
     loop {
         let state = world.settled_state().ok();
         let last = state.and_then(|state| state.last_update);
@@ -222,7 +194,7 @@ fn stop(world: &World) -> Result<()> {
     world.ask(&Request::Shutdown {
         stop_application: true,
     })?;
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + world.patience();
     while world.pid(Who::Engine).is_some() {
         ensure!(Instant::now() < until, "the engine does not end");
         std::thread::sleep(Duration::from_millis(20));
@@ -235,7 +207,7 @@ fn stop(world: &World) -> Result<()> {
 }
 
 fn end(world: &World, who: Who, signal: rustix::process::Signal) -> Result<()> {
-    let until = Instant::now() + PATIENCE;
+    let until = Instant::now() + world.patience();
     while let Some(pid) = world.pid(who) {
         if let Some(pid) = rustix::process::Pid::from_raw(pid) {
             let _ = rustix::process::kill_process(pid, signal);
@@ -247,7 +219,7 @@ fn end(world: &World, who: Who, signal: rustix::process::Signal) -> Result<()> {
 }
 
 fn again(world: &mut World) -> Result<()> {
-    if world.app.kind == Kind::CrmPostgres {
+    if world.app.has_server() {
         // It was stopped in order, so nobody else starts it.
         let mut server = world
             .app
@@ -257,7 +229,7 @@ fn again(world: &mut World) -> Result<()> {
             .stdout(std::process::Stdio::null())
             .stderr(std::process::Stdio::null());
         server.spawn()?;
-        crm_postgres::wait(&world.folder, &world.ports)?;
+        postgres::wait(&world.folder, &world.ports)?;
     }
     for who in [Who::Engine, Who::Centre, Who::Front] {
         world.supervisor.start(who);

@@ -82,9 +82,9 @@ const HEAD: &str = "# Old or new, never between: what was tried
 
 Written by the crash harness from its results. Run it yourself: `cargo xtask crash` (needs root; `--help` tells the rest).
 
-A round is a whole life of an installation: engine, Administration Centre, front, the CRM and its database server as real
-processes, a vendor's repository over HTTP, a mail server, 21 people to be told, and clients that send some 16 requests a second, half of
-them writes. An administrator installs a version (or goes back from one), and one to three faults strike: at a change to the disk,
+A round is a whole life of an installation: engine, Administration Centre, front, the CRM (or Tryton, a real ERP) and its
+database server as real processes, a vendor's repository over HTTP, a mail server, 21 people to be told, and clients that send some
+16 requests a second (3 to Tryton), half of them writes. An administrator installs a version (or goes back from one), and one to three faults strike: at a change to the disk,
 before or after it is made, or at any instant up to 1.1 times the duration of an undisturbed update; later faults strike while the
 installation recovers from the earlier ones. Nothing is repaired by hand: what died is started again, as systemd would.
 
@@ -124,7 +124,7 @@ fn text(runs: &[Run], done: &[Done]) -> Result<String> {
     );
     text += "## Random rounds\n\nA round counts for each fault that struck in it. The time to serve again is that from the fault to the first good answer to a\nrequest sent after it (after the healing, for faults during which nobody can be answered).\n\n";
     text += &table::markdown(&table::lines(&random));
-    text += "\n## Listed moments\n\nA fault before or after a change to the disk, records of the journal among them, taken from the list of all changes of an undisturbed\nupdate: all of them with `--enumerate`, every n-th with a number, as far as the run came.\n\n";
+    text += "\n## Listed moments\n\nA fault before or after a change to the disk, records of the journal among them, taken from the list of all changes of an undisturbed\nupdate (`--enumerate`) and of recoveries from seven kills in each (`--recovery`): all of them, or every n-th with a number, as far as the\nrun came.\n\n";
     text += &listed_text(&listed);
     let violated = random
         .iter()
@@ -175,12 +175,20 @@ fn text(runs: &[Run], done: &[Done]) -> Result<String> {
 
 fn listed_text(listed: &[Done]) -> String {
     let mut by: BTreeMap<(String, Scenario, String), Vec<&Done>> = BTreeMap::new();
+    let mut never_came = 0;
     for one in listed {
-        let fault = one.round.strikes.first().map(|strike| strike.fault.clone());
+        let outcome = &one.outcome;
+        // Another recovery may be over sooner than the one that was measured.
+        if outcome.struck() < one.round.strikes.len() && outcome.violations.is_empty() {
+            never_came += 1;
+            continue;
+        }
+        let faults = one.round.strikes.iter().map(|strike| strike.fault.as_str());
+        let faults: Vec<&str> = faults.collect();
         let key = (
             one.round.app.name(),
             one.round.scenario,
-            fault.unwrap_or_default(),
+            faults.join(", and while recovering "),
         );
         by.entry(key).or_default().push(one);
     }
@@ -203,5 +211,9 @@ fn listed_text(listed: &[Done]) -> String {
             all.violations
         );
     }
+    let _ = writeln!(
+        text,
+        "\nRounds whose last moment never came, not counted above: {never_came}.\n"
+    );
     text
 }

@@ -32,16 +32,6 @@ impl Scenario {
         Scenario::Revert,
     ];
 
-    /// The version that is asked for.
-    pub fn version(self) -> &'static str {
-        match self {
-            Scenario::Good => "1.1.0",
-            Scenario::MigrationFails => "1.2.0",
-            Scenario::Unhealthy => "1.4.0",
-            Scenario::Revert => "1.0.0",
-        }
-    }
-
     /// Whether it can end new.
     pub fn can_end_new(self) -> bool {
         matches!(self, Scenario::Good | Scenario::Revert)
@@ -104,6 +94,13 @@ pub struct Round {
     pub is_listed: bool,
 }
 
+impl Round {
+    /// The version that is asked for.
+    pub fn version(&self) -> &'static str {
+        self.app.of().version(self.scenario)
+    }
+}
+
 impl fmt::Display for Round {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.app.name(), self.scenario.name())?;
@@ -144,6 +141,9 @@ pub struct Outcome {
     pub mails: usize,
     /// From the click until all was settled, milliseconds.
     pub took_ms: u64,
+    /// Changes to the disk after the last fault, until all was settled.
+    #[serde(default)]
+    pub changes: u64,
 }
 
 impl Outcome {

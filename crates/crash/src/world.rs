@@ -14,18 +14,18 @@ use obnova_testkit::fingerprint::Fingerprint;
 use obnova_testkit::sink::{Received, Sink, SinkOptions};
 use obnova_testkit::volume::Volume;
 
-use crate::app::{App, Contents};
-use crate::apps::crm_postgres;
+use crate::app::{App, Clients, Contents};
 use crate::control;
 use crate::place;
 use crate::planted::Planted;
+use crate::postgres;
 use crate::processes;
 use crate::repository;
 use crate::roles::{self, failed};
 use crate::supervisor::Supervisor;
 use crate::watch::Watch;
 
-/// How long anything may take that is sure to come.
+/// How long anything may take that is sure to come, with the CRM.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A part of it that can die by itself.
@@ -98,6 +98,7 @@ pub struct World {
     /// Mails of mail servers that have ended.
     earlier_mails: Vec<Received>,
     http: reqwest::Client,
+    clients: Arc<dyn Clients>,
     programs: Programs,
     runtime: tokio::runtime::Runtime,
 }
@@ -109,6 +110,12 @@ impl World {
     /// Something could not be made.
     pub fn new(app: App, volume: Option<Volume>, planted: Option<Planted>) -> Result<World> {
         let out = place::out();
+        let ports = Ports::default();
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(Duration::from_secs(20))
+            .pool_max_idle_per_host(0)
+            .build()?;
         let watch = Watch::new(&out.join("changes.log"), planted)?;
         control::listen(&World::socket(), Arc::clone(&watch) as _)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -119,18 +126,15 @@ impl World {
             folder: place::world(),
             supervisor: Supervisor::new(out.clone()),
             out,
-            ports: Ports::default(),
+            clients: app.of().clients(http.clone(), ports.front),
+            ports,
             app,
             sink: None,
             volume,
             watch,
             stands_still: false,
             earlier_mails: Vec::new(),
-            http: reqwest::Client::builder()
-                .no_proxy()
-                .timeout(Duration::from_secs(20))
-                .pool_max_idle_per_host(0)
-                .build()?,
+            http,
             programs: Programs::find()?,
             runtime,
         };
@@ -157,9 +161,10 @@ impl World {
     /// The installation's configuration.
     pub fn configuration(app: &App, folder: &std::path::Path, ports: &Ports) -> String {
         format!(
-            "product = \"vzor-crm\"\n\n[releases]\nsource = \"http://127.0.0.1:{}/\"\n\n{}\n\
+            "product = {:?}\n\n[releases]\nsource = \"http://127.0.0.1:{}/\"\n\n{}\n\
              [data]\ndirectories = [\"data/files\"]\n\n[front]\nlisten = \"127.0.0.1:{}\"\n\n\
              [center]\nlisten = \"127.0.0.1:{}\"\n",
+            app.of().product(),
             ports.repository.0,
             app.section(folder, ports),
             ports.front,
@@ -214,16 +219,16 @@ impl World {
         if self.app.server(&self.folder, &self.ports)?.is_none() {
             return Ok(());
         }
-        crm_postgres::make_log(&self.out.join("database.log"))?;
+        postgres::make_log(&self.out.join("database.log"))?;
         let (app, folder, ports) = (self.app.clone(), self.folder.clone(), self.ports);
         let first = AtomicBool::new(true);
         self.supervisor.keep(Who::Database, move || {
             if !first.swap(false, Ordering::Relaxed) {
-                crm_postgres::wait_until_wanted(&folder);
+                postgres::wait_until_wanted(&folder);
             }
             app.server(&folder, &ports)?.context("a server")
         })?;
-        crm_postgres::wait(&self.folder, &self.ports)
+        postgres::wait(&self.folder, &self.ports)
     }
 
     /// Starts engine, centre and front.
@@ -253,12 +258,17 @@ impl World {
         Ok(())
     }
 
+    /// As [`PATIENCE`], for this application.
+    pub fn patience(&self) -> Duration {
+        self.app.patience(PATIENCE)
+    }
+
     /// Waits until everything answers.
     ///
     /// # Errors
     /// It does not in time.
     pub fn wait_until_up(&self) -> Result<()> {
-        let until = Instant::now() + PATIENCE;
+        let until = Instant::now() + self.patience();
         loop {
             let is_up = || -> Result<()> {
                 self.served_version()?;
@@ -278,6 +288,11 @@ impl World {
     /// A client that keeps no connections: making one anew for each question costs more than all else.
     pub fn http(&self) -> &reqwest::Client {
         &self.http
+    }
+
+    /// The harness's own way through the front.
+    pub fn clients(&self) -> &dyn Clients {
+        self.clients.as_ref()
     }
 
     /// Waits for a future.
@@ -359,9 +374,7 @@ impl World {
     /// # Errors
     /// It does not answer.
     pub fn served_version(&self) -> Result<String> {
-        let body: serde_json::Value =
-            serde_json::from_str(&self.get(self.ports.front, "/api/version")?)?;
-        Ok(body["version"].as_str().context("no version")?.to_owned())
+        self.block_on(self.clients.read())
     }
 
     /// What the centre tells a Desktop.
@@ -385,7 +398,7 @@ impl World {
                 contents.insert(format!("{what} {name}"), value.to_owned());
             }
         };
-        add("database:", &self.app.database(self)?);
+        add("database:", &self.app.of().database(self)?);
         add(
             "file",
             &Fingerprint::of_tree(self.state_dir().join("data/files"))?,

@@ -42,6 +42,11 @@ impl Fingerprint {
         Self { entries }
     }
 
+    /// Of what somebody else has read, by name.
+    pub fn of_entries(entries: BTreeMap<String, String>) -> Self {
+        Self { entries }
+    }
+
     /// Without the entries whose name `is_left_out`: paths relative to the tree's root, or `table <name> row <rowid>`.
     #[must_use]
     pub fn without(mut self, is_left_out: impl Fn(&str) -> bool) -> Self {

@@ -5,8 +5,6 @@
 //! `cargo xtask tryton` builds and starts it.
 
 mod story;
-mod users;
-mod vendor;
 mod world;
 
 use std::collections::BTreeMap;

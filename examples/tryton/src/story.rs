@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use obnova_engine::api::{Outcome, Rehearsal, RehearsalOutcome, Request, UpdateSummary};
+use obnova_tryton::users::{self, User};
+use obnova_tryton::vendor::run;
 use serde_json::Value;
 
-use crate::users::User;
-use crate::vendor::run;
 use crate::world::{FIRST, World};
 use crate::{Options, Station};
 
@@ -155,7 +155,11 @@ impl<'a> Story<'a> {
     }
 
     async fn sign_in(&mut self) -> Result<Found> {
-        let user = User::sign_in(self.world.front, &self.world.password).await?;
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .timeout(users::TIMEOUT)
+            .build()?;
+        let user = User::sign_in(client, self.world.front, &self.world.password).await?;
         let version = user.version().await?;
         ensure!(version == OLD, "the server is {version}");
         let parties = user.parties().await?;

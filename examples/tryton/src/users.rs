@@ -16,23 +16,29 @@ use tokio::task::JoinHandle;
 const PATH: &str = "/crm/";
 /// How the names of parties begin that the load writes.
 const WRITTEN: &str = "Load";
+const CREATE: &str = "model.party.party.create";
 /// A request may be held for a whole change-over.
-const TIMEOUT: Duration = Duration::from_secs(900);
+pub const TIMEOUT: Duration = Duration::from_secs(900);
 
 /// Somebody who is signed in.
 #[derive(Clone)]
-pub(crate) struct User {
+pub struct User {
+    client: reqwest::Client,
     front: SocketAddr,
     session: String,
 }
 
 impl User {
     /// Signs in as admin.
-    pub(crate) async fn sign_in(front: SocketAddr, password: &str) -> Result<User> {
-        let mut user = User {
-            front,
-            session: String::new(),
-        };
+    ///
+    /// # Errors
+    /// The server does not answer, or does not let anybody in.
+    pub async fn sign_in(
+        client: reqwest::Client,
+        front: SocketAddr,
+        password: &str,
+    ) -> Result<User> {
+        let mut user = User::signed_in(client, front, String::new());
         let params = json!(["admin", { "password": password }, "en"]);
         let answer = user.call("common.db.login", params).await?;
         let (id, key) = (&answer[0], answer[1].as_str().context("no session")?);
@@ -41,17 +47,31 @@ impl User {
         Ok(user)
     }
 
+    /// Who has signed in already, with what [`User::session`] said.
+    pub fn signed_in(client: reqwest::Client, front: SocketAddr, session: String) -> User {
+        User {
+            client,
+            front,
+            session,
+        }
+    }
+
+    /// What the server knows the signed-in by: a header of each request.
+    pub fn session(&self) -> &str {
+        &self.session
+    }
+
     /// Calls a method of the server.
-    pub(crate) async fn call(&self, method: &str, params: Value) -> Result<Value> {
+    ///
+    /// # Errors
+    /// It does not answer, or answers with an error.
+    pub async fn call(&self, method: &str, params: Value) -> Result<Value> {
         self.call_at(PATH, method, params).await
     }
 
     async fn call_at(&self, path: &str, method: &str, params: Value) -> Result<Value> {
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .timeout(TIMEOUT)
-            .build()?;
-        let mut request = client
+        let mut request = self
+            .client
             .post(format!("http://{}{path}", self.front))
             .json(&json!({ "id": 1, "method": method, "params": params }));
         if !self.session.is_empty() {
@@ -66,23 +86,41 @@ impl User {
     }
 
     /// Tryton's version.
-    pub(crate) async fn version(&self) -> Result<String> {
+    ///
+    /// # Errors
+    /// The server does not answer.
+    pub async fn version(&self) -> Result<String> {
         let method = "common.server.version";
         let version = self.call_at("/", method, json!([])).await?;
         Ok(version.as_str().context("no version")?.to_owned())
     }
 
     /// How many parties there are: needs the session, and changes nothing.
-    pub(crate) async fn parties(&self) -> Result<u64> {
+    ///
+    /// # Errors
+    /// The server does not answer, or answers with an error.
+    pub async fn parties(&self) -> Result<u64> {
         let count = self
             .call("model.party.party.search_count", json!([[], {}]))
             .await?;
         count.as_u64().context("no number")
     }
 
-    /// The names of the parties that a load has written, in order.
-    pub(crate) async fn written(&self) -> Result<Vec<String>> {
-        let domain = json!([["name", "like", format!("{WRITTEN} %")]]);
+    /// Writes a party.
+    ///
+    /// # Errors
+    /// As [`User::call`]; the party may have been written all the same.
+    pub async fn write(&self, name: &str) -> Result<()> {
+        let params = json!([[{ "name": name }], {}]);
+        self.call(CREATE, params).await.map(drop)
+    }
+
+    /// The names of the parties that begin so, in order.
+    ///
+    /// # Errors
+    /// As [`User::call`].
+    pub async fn names(&self, beginning: &str) -> Result<Vec<String>> {
+        let domain = json!([["name", "like", format!("{beginning}%")]]);
         let params = json!([domain, 0, null, [["name", "ASC"]], ["name"], {}]);
         let found = self.call("model.party.party.search_read", params).await?;
         let name = |party: &Value| party["name"].as_str().map(str::to_owned);
@@ -93,8 +131,16 @@ impl User {
             .collect()
     }
 
+    /// The names of the parties that a load has written, in order.
+    ///
+    /// # Errors
+    /// As [`User::call`].
+    pub async fn written(&self) -> Result<Vec<String>> {
+        self.names(&format!("{WRITTEN} ")).await
+    }
+
     /// Works on until told to stop: half of the requests read, half write a new party.
-    pub(crate) fn work(&self, rate: u32) -> Work {
+    pub fn work(&self, rate: u32) -> Work {
         let (stop, stopped) = oneshot::channel();
         let user = self.clone();
         let load = Load::new(
@@ -115,7 +161,7 @@ impl User {
                 true => {
                     let name = format!("{WRITTEN} {:06}", shot.number);
                     let params = json!([[{ "name": name }], {}]);
-                    user.asked("model.party.party.create", params).write(name)
+                    user.asked(CREATE, params).write(name)
                 }
             },
         );
@@ -140,15 +186,34 @@ impl User {
     }
 }
 
+/// Bytes as the server takes them.
+pub fn bytes(data: &[u8]) -> Value {
+    json!({ "__class__": "bytes", "base64": BASE64_STANDARD.encode(data) })
+}
+
+/// The key under which the server keeps this session ([`User::session`]) in its database.
+///
+/// # Errors
+/// It is none.
+pub fn key(session: &str) -> Result<String> {
+    let encoded = session.strip_prefix("Session ").context("no session")?;
+    let words = String::from_utf8(BASE64_STANDARD.decode(encoded)?)?;
+    let key = words.rsplit(':').next().context("no key")?;
+    Ok(key.to_owned())
+}
+
 /// People at work.
-pub(crate) struct Work {
+pub struct Work {
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<Outcome>>,
 }
 
 impl Work {
     /// Lets them finish, and says how it went.
-    pub(crate) async fn end(self) -> Result<Outcome> {
+    ///
+    /// # Errors
+    /// They could not begin.
+    pub async fn end(self) -> Result<Outcome> {
         // It has ended by itself only if it failed, which its result says.
         let _ = self.stop.send(());
         self.task.await?

@@ -6,14 +6,18 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 
 /// A vendor who has built every release and published none yet.
-pub(crate) struct Vendor {
+#[derive(Debug)]
+pub struct Vendor {
     obnova: PathBuf,
     folder: PathBuf,
 }
 
 impl Vendor {
     /// Makes keys, an empty repository and the trees of `releases`, directories of the example.
-    pub(crate) fn make(
+    ///
+    /// # Errors
+    /// A package cannot be had, or a program fails; with what it said.
+    pub fn make(
         obnova: &Path,
         folder: &Path,
         example: &Path,
@@ -44,17 +48,20 @@ impl Vendor {
     }
 
     /// The repository.
-    pub(crate) fn repository(&self) -> PathBuf {
+    pub fn repository(&self) -> PathBuf {
         self.folder.join("repository")
     }
 
     /// The root of trust that the customer gets.
-    pub(crate) fn root(&self) -> PathBuf {
+    pub fn root(&self) -> PathBuf {
         self.repository().join("metadata/1.root.json")
     }
 
     /// Builds and publishes a version.
-    pub(crate) fn publish(&self, version: &str) -> Result<()> {
+    ///
+    /// # Errors
+    /// One of the programs failed, with what it said.
+    pub fn publish(&self, version: &str) -> Result<()> {
         let work = self.folder.join("trees").join(version);
         let built = self.folder.join("built").join(version);
         let mut build = self.release("build");
@@ -78,7 +85,10 @@ impl Vendor {
     }
 
     /// Bytes of all files of a version's tree.
-    pub(crate) fn tree_bytes(&self, version: &str) -> Result<u64> {
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn tree_bytes(&self, version: &str) -> Result<u64> {
         bytes(&self.folder.join("trees").join(version).join("tree"))
     }
 
@@ -94,7 +104,10 @@ impl Vendor {
 }
 
 /// Bytes of all files below a directory.
-pub(crate) fn bytes(directory: &Path) -> Result<u64> {
+///
+/// # Errors
+/// One cannot be read.
+pub fn bytes(directory: &Path) -> Result<u64> {
     let mut sum = 0;
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
@@ -108,7 +121,10 @@ pub(crate) fn bytes(directory: &Path) -> Result<u64> {
 }
 
 /// Runs a program to its end and returns what it printed.
-pub(crate) fn run(command: &mut Command) -> Result<String> {
+///
+/// # Errors
+/// It cannot be run, or fails; with what it said.
+pub fn run(command: &mut Command) -> Result<String> {
     let name = Path::new(command.get_program()).display().to_string();
     let output = command
         .output()

@@ -13,10 +13,9 @@ use obnova_engine::api::{Answer, Outcome, Phase, Problem, Request, State, Update
 use obnova_engine::client::Client;
 use obnova_testkit::fingerprint::Fingerprint;
 use obnova_testkit::postgres::Postgres;
+use obnova_tryton::vendor::{Vendor, run};
 use rand::distr::{Alphanumeric, SampleString};
 use rustix::process::{Pid, Signal, kill_process};
-
-use crate::vendor::{Vendor, run};
 
 /// The first release, and the role and database of the customer.
 pub(crate) const FIRST: &str = "7.0.0";
@@ -209,7 +208,7 @@ impl World {
 
     /// Bytes of all content of the repository, compressed.
     pub(crate) fn content_bytes(&self) -> Result<u64> {
-        crate::vendor::bytes(&self.vendor.repository().join("content"))
+        obnova_tryton::vendor::bytes(&self.vendor.repository().join("content"))
     }
 
     /// What is there now.

@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use rustix::process::{Pid, Signal, kill_process};
 use sqlx::{AnyConnection, Connection as _};
 
-use crate::app::{App, Kind};
+use crate::app::App;
 use crate::fault::{Fault, Needs};
 use crate::world::{Who, World};
 
@@ -29,6 +29,11 @@ enum Way {
     /// Somebody else writes to the file, for long.
     Locked,
 }
+
+/// The rule that lets nobody in.
+const REJECT: &[u8] = b"host all all all reject\n";
+/// How many faults of this life refuse at this moment; whoever changes the rules holds it.
+static REFUSALS: Mutex<usize> = Mutex::new(0);
 
 /// See the module.
 struct BadDatabase {
@@ -69,7 +74,7 @@ impl Fault for BadDatabase {
     }
 
     fn suits(&self, app: &App) -> bool {
-        let is_file = app.kind == Kind::CrmSqlite;
+        let is_file = !app.has_server();
         is_file == (self.way == Way::Locked)
     }
 
@@ -108,8 +113,8 @@ impl Fault for BadDatabase {
             // It may have been killed meanwhile.
             let _ = kill_process(pid, Signal::CONT);
         }
-        if let Some((file, before)) = held.rules.take() {
-            give_back(world, file, before);
+        if let Some((file, rules)) = held.rules.take() {
+            give_back(world, file, rules);
         }
         for connection in held.connections.drain(..) {
             // The server may have ended it.
@@ -145,30 +150,39 @@ fn children(of: i32) -> Vec<i32> {
         .collect()
 }
 
-/// Puts a rule before all others that lets the application's role in nowhere.
+/// Puts a rule before all others that lets the application's role in nowhere. Returns the others.
 fn refuse(world: &World) -> Result<Option<(PathBuf, Vec<u8>)>> {
     let Some(file) = world.app.access_rules(&world.folder) else {
         return Ok(None);
     };
-    let before = std::fs::read(&file)?;
-    let mut rules = b"host all all all reject\n".to_vec();
-    rules.extend_from_slice(&before);
-    match write(&file, &rules) {
+    let mut refusals = REFUSALS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut rules = std::fs::read(&file)?;
+    while let Some(others) = rules.strip_prefix(REJECT) {
+        rules = others.to_vec();
+    }
+    match write(&file, &rules, *refusals + 1) {
         // Another fault of this life has made the disk full or read-only: nobody could do this then.
         Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => return Ok(None),
         Err(error) if error.kind() == ErrorKind::StorageFull => {}
         written => written?,
     }
+    *refusals += 1;
     reload(world.pid(Who::Database));
-    Ok(Some((file, before)))
+    Ok(Some((file, rules)))
 }
 
-/// Lets the role in again: now, or as soon as another fault of this life lets anybody write.
-fn give_back(world: &World, file: PathBuf, before: Vec<u8>) {
+/// Lets the role in again: now, or as soon as another fault of this life lets anybody write; or one refusal less, if another fault
+/// of the same kind lasts on.
+fn give_back(world: &World, file: PathBuf, rules: Vec<u8>) {
     let (app, folder) = (world.app.clone(), world.folder.clone());
+    *REFUSALS.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
     std::thread::spawn(move || {
+        let give_back = || {
+            let refusals = REFUSALS.lock().unwrap_or_else(PoisonError::into_inner);
+            write(&file, &rules, *refusals)
+        };
         // The data may have been replaced by a copy, which has the rules that were copied.
-        while file.is_file() && write(&file, &before).is_err() {
+        while file.is_file() && give_back().is_err() {
             std::thread::sleep(Duration::from_millis(50));
         }
         reload(app.server_pid(&folder));
@@ -176,11 +190,12 @@ fn give_back(world: &World, file: PathBuf, before: Vec<u8>) {
 }
 
 /// Synced: the power may go next, and this is no file of the product's.
-fn write(file: &Path, rules: &[u8]) -> std::io::Result<()> {
+fn write(file: &Path, rules: &[u8], refusals: usize) -> std::io::Result<()> {
     let mut open = std::fs::OpenOptions::new()
         .write(true)
         .truncate(true)
         .open(file)?;
+    open.write_all(&REJECT.repeat(refusals))?;
     open.write_all(rules)?;
     open.sync_all()
 }
@@ -195,7 +210,7 @@ fn reload(server: Option<i32>) {
 /// Takes all connections that an application can have.
 fn occupy(world: &World) -> Vec<AnyConnection> {
     sqlx::any::install_default_drivers();
-    let url = world.app.import_url(&world.folder, &world.ports);
+    let url = world.app.of().import_url(&world.folder, &world.ports);
     let mut taken = Vec::new();
     world.block_on(async {
         while let Ok(Ok(connection)) =
@@ -210,7 +225,7 @@ fn occupy(world: &World) -> Vec<AnyConnection> {
 /// Begins a transaction that writes.
 fn lock(world: &World) -> Result<Vec<AnyConnection>> {
     sqlx::any::install_default_drivers();
-    let url = world.app.import_url(&world.folder, &world.ports);
+    let url = world.app.of().import_url(&world.folder, &world.ports);
     if !Path::new(url.trim_start_matches("sqlite://")).is_file() {
         // It is being returned at this very moment.
         return Ok(Vec::new());

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use rand::rngs::StdRng;
 
-use crate::app::{App, Kind};
+use crate::app::App;
 use crate::fault::Fault;
 use crate::world::{Who, World};
 
@@ -71,7 +71,7 @@ impl Fault for Kill {
     }
 
     fn suits(&self, app: &App) -> bool {
-        self.who != [Who::Database] || app.kind == Kind::CrmPostgres
+        self.who != [Who::Database] || app.has_server()
     }
 
     fn repeats_mails(&self) -> bool {

@@ -33,7 +33,9 @@ pub fn look(facts: &Facts<'_>) -> Result<Vec<String>> {
                 found.push(format!("{} was installed", facts.now["installed"]));
             }
             if let Some(reference) = facts.reference {
-                found.extend(differences(&reference.after, facts.now, &without_time));
+                let made_anew = facts.round.app.of().made_anew(&reference.before);
+                let seen = |value: &str| made_anew(&without_time(value));
+                found.extend(differences(&reference.after, facts.now, &seen));
             }
         }
     }

@@ -49,9 +49,11 @@ pub fn look(facts: &Facts<'_>) -> Result<Vec<String>> {
 pub fn after_the_end(world: &World) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let application = processes::others()?;
+    // Whatever runs out of a version's tree.
+    let versions = world.state_dir().join("versions").display().to_string();
     let application = application
         .into_iter()
-        .filter(|it| it.line.contains("/bin/crm") || it.line.contains("obnova-crash launch "));
+        .filter(|it| it.line.contains(&versions) || it.line.contains("obnova-crash launch "));
     found.extend(application.map(|it| format!("after the end: process {} {}", it.pid, it.line)));
     for name in ["service.json", "migration.json", "rehearsal"] {
         if world.state_dir().join(name).exists() {

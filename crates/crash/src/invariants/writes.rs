@@ -13,11 +13,10 @@ use crate::round::{End, Scenario};
 /// # Errors
 /// The application does not tell.
 pub fn look(facts: &Facts<'_>) -> Result<Vec<String>> {
-    let stored = facts.world.block_on(load::stored(
-        facts.world.http(),
-        facts.world.ports.front,
-        "during",
-    ))?;
+    let prefix = load::prefix("during");
+    let stored = facts
+        .world
+        .block_on(facts.world.clients().stored(&prefix))?;
     let mut found = Vec::new();
     let lost_until = lost_by_design_until(facts);
     let must_be_there = |shot: &Shot| {
@@ -50,6 +49,6 @@ fn lost_by_design_until(facts: &Facts<'_>) -> Option<Instant> {
     let old = facts
         .shots
         .iter()
-        .filter(|shot| shot.version.as_deref() == Some(facts.round.scenario.version()));
+        .filter(|shot| shot.version.as_deref() == Some(facts.round.version()));
     Some(old.map(|shot| shot.done).min().unwrap_or_else(Instant::now))
 }
