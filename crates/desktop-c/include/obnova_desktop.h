@@ -3,9 +3,11 @@
  * Every function returns 0, or a number other than 0 when it failed. It then puts JSON into *out: {"error": {"code", "what",
  * "state", "do", "detail"}}, with texts in the handle's language; otherwise the result, as `obnova-desktop --json` prints it.
  * What is put into *out is freed with obnova_desktop_free; it may be asked for by NULL, too. Text is UTF-8. Calls block, and
- * may be made from any thread, one at a time for a handle; only obnova_desktop_cancel may be called meanwhile.
+ * may be made from any thread, one at a time for a handle; only obnova_desktop_cancel, obnova_desktop_hold and
+ * obnova_desktop_is_asked_to_close may be called meanwhile.
  *
- * A program calls obnova_desktop_confirm first thing after its start. See examples/follow.c. */
+ * A program calls obnova_desktop_confirm first thing after its start. See examples/follow.c, and examples/attend.c for work that
+ * must not be lost. */
 #ifndef OBNOVA_DESKTOP_H
 #define OBNOVA_DESKTOP_H
 
@@ -57,6 +59,18 @@ int obnova_desktop_rollback(obnova_desktop *handle, char **out);
 
 /* What the user is to be told once: null, or what happened since the last call. */
 int obnova_desktop_take_news(obnova_desktop *handle, char **out);
+
+/* Says that the program is open, so that a restart into another version waits for it; until the handle is closed or the process
+ * ends, however it ends. */
+int obnova_desktop_attend(obnova_desktop *handle, char **out);
+
+/* Says why this program cannot be closed now, as in "The offer for Novak has not been saved."; the user reads it in the dialog of
+ * the update. why is NULL when it can. Attends, too. */
+int obnova_desktop_hold(obnova_desktop *handle, const char *why, char **out);
+
+/* 1 when the user wants to restart into another version: save what can be saved, and end; or go on, and say why by
+ * obnova_desktop_hold. 0 otherwise. Costs a look at a directory; once a second is often enough. */
+int obnova_desktop_is_asked_to_close(const obnova_desktop *handle);
 
 /* Ends a download under way on another thread. */
 void obnova_desktop_cancel(const obnova_desktop *handle);

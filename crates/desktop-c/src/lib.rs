@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use obnova_desktop::{Desktop, Error, Health, Staged, Wanted};
+use obnova_desktop::{Attendance, Desktop, Error, Health, Staged, Wanted};
 use obnova_text::{Lang, Text};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -20,6 +20,8 @@ pub struct Handle {
     desktop: Desktop,
     text: &'static Text,
     work: Mutex<Work>,
+    /// That the program is open; apart from the rest, as it is looked at while something else is under way.
+    attendance: Mutex<Option<Attendance>>,
 }
 
 /// What one call leaves for the next.
@@ -35,6 +37,20 @@ pub type Progress = Option<extern "C" fn(context: *mut c_void, done: u64, total:
 impl Handle {
     fn work(&self) -> MutexGuard<'_, Work> {
         self.work.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn attendance(&self) -> MutexGuard<'_, Option<Attendance>> {
+        let attendance = self.attendance.lock();
+        attendance.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Once for the life of the handle.
+    fn attend(&self) -> Result<MutexGuard<'_, Option<Attendance>>, Error> {
+        let mut attendance = self.attendance();
+        if attendance.is_none() {
+            *attendance = Some(self.desktop.attend()?);
+        }
+        Ok(attendance)
     }
 }
 
@@ -126,6 +142,7 @@ pub unsafe extern "C" fn obnova_desktop_open(
             desktop,
             text,
             work: Mutex::default(),
+            attendance: Mutex::default(),
         });
         // SAFETY: not NULL, so the caller's promise holds.
         unsafe { *handle = Box::into_raw(opened) };
@@ -219,6 +236,36 @@ function!(obnova_desktop_apply(insist: c_int), handle => {
 function!(obnova_desktop_rollback(), handle => Ok(value(&handle.desktop.rollback()?)));
 
 function!(obnova_desktop_take_news(), handle => Ok(value(&handle.desktop.take_news()?)));
+
+function!(obnova_desktop_attend(), handle => handle.attend().map(|_| Value::Null));
+
+function!(obnova_desktop_hold(why: *const c_char), handle => {
+    // SAFETY: the caller's promise for texts.
+    let why = unsafe { read(why) };
+    if let Some(attendance) = &*handle.attend()? {
+        attendance.hold(why.as_deref())?;
+    }
+    Ok(Value::Null)
+});
+
+/// See the header.
+///
+/// # Safety
+/// `handle` is NULL or was made by `obnova_desktop_open` and not closed yet.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn obnova_desktop_is_asked_to_close(handle: *const Handle) -> c_int {
+    // SAFETY: the caller's promise.
+    let Some(handle) = (unsafe { handle.as_ref() }) else {
+        return 0;
+    };
+    let asked = || {
+        handle
+            .attendance()
+            .as_ref()
+            .is_some_and(Attendance::is_asked_to_close)
+    };
+    catch_unwind(AssertUnwindSafe(asked)).map_or(0, c_int::from)
+}
 
 /// See the header.
 ///

@@ -7,8 +7,9 @@ mod server;
 #[path = "../../desktop/tests/it/world.rs"]
 mod world;
 
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use world::{CONFIRMS, World};
 
@@ -29,11 +30,11 @@ fn library() -> PathBuf {
     found.unwrap_or_else(missing).to_owned()
 }
 
-fn compile(to: &Path) {
+fn compile(example: &str, to: &Path) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let output = Command::new("cc")
         .args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-pedantic"])
-        .arg(here.join("examples/follow.c"))
+        .arg(here.join("examples").join(example))
         .arg("-I")
         .arg(here.join("include"))
         .arg("-L")
@@ -63,7 +64,7 @@ fn follow(program: &Path, world: &World) -> String {
 fn a_program_in_c_follows_its_server() {
     let world = World::new();
     let program = world.path("follow");
-    compile(&program);
+    compile("follow.c", &program);
     for version in ["1.0.0", "1.1.0"] {
         world.publish(version, "", CONFIRMS);
     }
@@ -98,7 +99,7 @@ fn a_program_in_c_follows_its_server() {
 fn a_directory_without_an_installation_is_an_error_with_words() {
     let world = World::new();
     let program = world.path("follow");
-    compile(&program);
+    compile("follow.c", &program);
     let output = Command::new(&program)
         .arg(world.path("nowhere"))
         .env("LD_LIBRARY_PATH", library())
@@ -110,4 +111,56 @@ fn a_directory_without_an_installation_is_an_error_with_words() {
         text.contains("not-installed") && text.contains("No program is installed in"),
         "{text}"
     );
+}
+
+#[test]
+fn an_update_waits_for_a_program_in_c_that_says_that_its_work_is_not_saved() {
+    let world = World::new();
+    let program = world.path("attend");
+    compile("attend.c", &program);
+    let mut child = Command::new(&program)
+        .arg(&world.root)
+        .env("LD_LIBRARY_PATH", library())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "editing");
+    let desktop = world.desktop();
+    let holds = || -> Vec<Option<String>> {
+        let open = desktop.open_programs().unwrap();
+        open.into_iter().map(|program| program.hold).collect()
+    };
+    let hold = "The offer for Novák has not been saved.".to_owned();
+    assert_eq!(holds(), [Some(hold)]);
+    desktop.ask_to_close().unwrap();
+    // It has heard, and does not go.
+    std::thread::sleep(std::time::Duration::from_millis(2500));
+    assert!(child.try_wait().unwrap().is_none());
+    writeln!(child.stdin.as_ref().unwrap(), "save").unwrap();
+    assert_eq!(lines.next().unwrap().unwrap(), "saved as asked");
+    assert_eq!(lines.next().unwrap().unwrap(), "closed");
+    assert!(child.wait().unwrap().success());
+    assert!(holds().is_empty());
+}
+
+#[test]
+fn a_program_in_c_that_is_killed_holds_nothing_any_more() {
+    let world = World::new();
+    let program = world.path("attend");
+    compile("attend.c", &program);
+    let mut child = Command::new(&program)
+        .arg(&world.root)
+        .env("LD_LIBRARY_PATH", library())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "editing");
+    assert_eq!(world.desktop().open_programs().unwrap().len(), 1);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(world.desktop().open_programs().unwrap().is_empty());
 }
