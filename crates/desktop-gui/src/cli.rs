@@ -21,11 +21,14 @@ const UNREACHABLE: u8 = 4;
 const POLICY: u8 = 5;
 /// Windows cannot be shown here.
 const NO_SCREEN: u8 = 6;
+/// The user has closed the dialog, though it cannot be put off.
+const CLOSED: u8 = 7;
 
 /// Shows the user of a Desktop that another version belongs here, what is new, and what has happened.
 ///
 /// Exit codes: 0 done, or nothing to do; 1 failed, what is here runs on; 2 the command line is wrong; 3 the user updates later;
-/// 4 the server does not answer; 5 the administrator's policy does not allow it; 6 there is no screen.
+/// 4 the server does not answer; 5 the administrator's policy does not allow it; 6 there is no screen; 7 the user has closed the
+/// dialog, though it cannot be put off: the program should end, or go on without its server.
 #[derive(Debug, Parser)]
 #[command(
     name = "obnova-desktop-gui",
@@ -128,7 +131,7 @@ struct Program {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let setting = Setting {
-        lang: cli.lang.unwrap_or_else(language),
+        lang: cli.lang.unwrap_or_else(obnova_desktop::language),
         dark: cli.theme.map(|theme| matches!(theme, Theme::Dark)),
         contrast: cli.contrast.then_some(true),
         scale: cli.scale,
@@ -136,19 +139,10 @@ pub fn main() -> ExitCode {
     match run(cli, setting) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            eprintln!("{}", failure.text);
+            obnova_desktop::tell(&failure.text);
             ExitCode::from(failure.code)
         }
     }
-}
-
-/// The language of messages, by the rules of POSIX.
-fn language() -> Lang {
-    let of = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let said = of("LC_ALL")
-        .or_else(|| of("LC_MESSAGES"))
-        .or_else(|| of("LANG"));
-    said.and_then(|tag| tag.parse().ok()).unwrap_or_default()
 }
 
 /// Why nothing could be shown.
@@ -258,6 +252,7 @@ fn offer(
     match update::run(options).map_err(Failure::no_screen)? {
         Outcome::Right | Outcome::Applied | Outcome::Restarted => Ok(0),
         Outcome::Later => Ok(LATER),
+        Outcome::Closed => Ok(CLOSED),
         Outcome::Failed(error) => Ok(code(&error)),
     }
 }

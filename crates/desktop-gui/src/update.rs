@@ -29,6 +29,8 @@ pub enum Outcome {
     Right,
     /// The user does it later, or closed the window.
     Later,
+    /// The user closed the window, though it cannot be put off.
+    Closed,
     /// The next start is one of the other version.
     Applied,
     /// The other version was started.
@@ -286,6 +288,7 @@ impl Update {
     /// What it has come to. A download that is under way ends with the window; what is here of it is kept.
     fn end(self) -> Outcome {
         self.desktop.cancel();
+        let must = self.wanted().is_some_and(|it| it.required || is_late(it));
         match self.stage {
             Stage::Right => Outcome::Right,
             Stage::Ready => Outcome::Applied,
@@ -295,7 +298,10 @@ impl Update {
             }
             Stage::Restarted => Outcome::Restarted,
             Stage::Failed(error) => Outcome::Failed(error),
-            Stage::Looking | Stage::Offer | Stage::Loading(..) | Stage::Checking => Outcome::Later,
+            Stage::Looking | Stage::Offer | Stage::Loading(..) | Stage::Checking => match must {
+                true => Outcome::Closed,
+                false => Outcome::Later,
+            },
         }
     }
 }

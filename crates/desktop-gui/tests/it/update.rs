@@ -83,6 +83,20 @@ fn the_keyboard_alone_is_enough_and_escape_is_later() {
 }
 
 #[test]
+fn a_dialog_that_cannot_be_put_off_may_be_closed_and_its_program_hears_of_it() {
+    let (scene, seat) = (Scene::new("1.2.0", false), Seat::new());
+    let mut gui = seat.gui(&scene, &["update", "--if-needed"]);
+    seat.focus("Update now");
+    assert_eq!(seat.reader.buttons(), ["Update now"]);
+    seat.press(&["Escape"]);
+    assert_eq!(gui.code(), 7);
+    assert_eq!(scene.world.current().as_deref(), Some("1.0.0"));
+    // It is back at the next start.
+    let _gui = seat.gui(&scene, &["update", "--if-needed"]);
+    seat.focus("Update now");
+}
+
+#[test]
 fn an_update_that_may_not_be_put_off_any_more_begins_by_itself() {
     let (scene, seat) = (Scene::new("1.2.0", true), Seat::new());
     scene.policy("deadline_hours = 0\n");
