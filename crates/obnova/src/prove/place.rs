@@ -85,12 +85,18 @@ impl Installed {
         database::open(&self.installation)
     }
 
-    /// Returns the database to what it was before the trial.
+    /// Returns the database to what it was before the trial. What the protected copies of the trial have put into the server goes, too:
+    /// their directory is about to be removed, and nobody would know of it any more.
     pub(super) fn give_back(&self) -> Result<()> {
+        let database = self.database();
+        let copies = std::fs::read_dir(self.installation.protected_root());
+        for copy in copies.into_iter().flatten().flatten() {
+            let protected = copy.path().join("database");
+            database.forget(&protected).map_err(|it| failed(&it))?;
+        }
         let Some(found) = &self.found else {
             return Ok(());
         };
-        let database = self.database();
         database.restore(found).map_err(|it| failed(&it))?;
         database.forget(found).map_err(|it| failed(&it))
     }
