@@ -131,7 +131,7 @@ struct Program {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let setting = Setting {
-        lang: cli.lang.unwrap_or_else(language),
+        lang: cli.lang.unwrap_or_else(obnova_desktop::language),
         dark: cli.theme.map(|theme| matches!(theme, Theme::Dark)),
         contrast: cli.contrast.then_some(true),
         scale: cli.scale,
@@ -139,19 +139,10 @@ pub fn main() -> ExitCode {
     match run(cli, setting) {
         Ok(code) => ExitCode::from(code),
         Err(failure) => {
-            eprintln!("{}", failure.text);
+            obnova_desktop::tell(&failure.text);
             ExitCode::from(failure.code)
         }
     }
-}
-
-/// The language of messages, by the rules of POSIX.
-fn language() -> Lang {
-    let of = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    let said = of("LC_ALL")
-        .or_else(|| of("LC_MESSAGES"))
-        .or_else(|| of("LANG"));
-    said.and_then(|tag| tag.parse().ok()).unwrap_or_default()
 }
 
 /// Why nothing could be shown.

@@ -48,6 +48,10 @@ impl Desktop {
     /// The disk refuses; then the launcher starts the version again or goes back.
     pub fn confirm(&self, own: impl FnOnce() -> Health) -> Result<Confirmed, Error> {
         let pointer = Pointer::read(&self.layout)?;
+        #[cfg(windows)]
+        if let (Some(entries), Some(version)) = (self.entries(), pointer.version()) {
+            entries.version_is(version);
+        }
         if !is_on_trial_here(&pointer) {
             return Ok(Confirmed::NothingToDo);
         }

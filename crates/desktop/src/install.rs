@@ -28,7 +28,7 @@ use crate::sweep;
 /// <package>/release.json, tree.json.zst, content/   the Desktop: see `obnova_release::Bundle`
 ///           root.json                               whom to trust
 ///           bin/obnova-launcher, bin/obnova-desktop
-///           icon.svg                                optional
+///           icon.svg                                optional; icon.ico on Windows, whose programs are four
 /// ```
 #[derive(Debug, Clone)]
 pub struct Installing {
@@ -90,19 +90,18 @@ impl Installing {
         }
         durable::create_dir_all(&layout.programs())?;
         remove_replaced(&layout);
-        let launcher = platform::program("obnova-launcher");
-        for tool in [&launcher, &platform::program("obnova-desktop")] {
-            let from = self.package.join("bin").join(tool);
+        for tool in platform::TOOLS.map(platform::program) {
+            let from = self.package.join("bin").join(&tool);
             put(&from, &layout.programs().join(tool), 0o755)?;
         }
         // For people, who know the program by its own name.
-        let program = platform::program(&description.product);
-        let program = layout.programs().join(program);
-        platform::give_name(&layout.programs().join(launcher), &program)?;
-        let icon = self.package.join("icon.svg");
+        let program = platform::give_name(&layout.programs(), &description.product)?;
+        let icon = self.package.join(platform::ICON);
         if icon.is_file() {
             put(&icon, &layout.icon(), 0o644)?;
         }
+        // What a kill has left of the files that come now.
+        durable::remove_temporaries(&self.root)?;
         forget_other_trust(&layout, &trust)?;
         configuration.install(&self.root, &trust)?;
         let previous = match all_users {

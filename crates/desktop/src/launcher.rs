@@ -7,6 +7,7 @@ use std::process::{Child, Command, ExitCode, ExitStatus};
 use std::time::{Duration, Instant};
 
 use obnova_release::DesktopProgram;
+use obnova_text::Text;
 
 use crate::error::{Code, Error};
 use crate::layout::Layout;
@@ -57,7 +58,9 @@ pub fn run(root: &Path, arguments: &[OsString]) -> ExitCode {
     match start(&Layout::for_this_user(root), arguments) {
         Ok(code) => ExitCode::from(u8::try_from(code).unwrap_or(1)),
         Err(error) => {
-            eprintln!("{error}");
+            let [what, state, to_do] = error.texts(Text::of(platform::language()));
+            let detail = error.detail.unwrap_or_default();
+            platform::tell(format!("{what}\n{state}\n{to_do}\n{detail}").trim_end());
             ExitCode::FAILURE
         }
     }
@@ -162,6 +165,7 @@ fn command(
     if let Ok(launcher) = std::env::current_exe() {
         command.env(LAUNCHER, launcher);
     }
+    platform::prepare(&mut command);
     Ok(command)
 }
 

@@ -73,7 +73,7 @@ impl Layout {
 
     /// The icon in menus.
     pub(crate) fn icon(&self) -> PathBuf {
-        self.root.join("icon.svg")
+        self.root.join(crate::platform::ICON)
     }
 
     /// The versions, side by side.

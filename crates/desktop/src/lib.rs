@@ -35,6 +35,7 @@ mod configuration;
 mod confirm;
 mod desktop;
 mod download;
+#[cfg_attr(windows, path = "entries/windows.rs")]
 mod entries;
 mod error;
 mod follow;
@@ -52,6 +53,8 @@ mod policy;
 mod programs;
 mod reason;
 mod report;
+#[cfg(windows)]
+mod resident;
 mod rollback;
 mod schedule;
 mod server;
@@ -74,7 +77,7 @@ pub use follow::Followed;
 pub use install::{Installation, Installing};
 pub use layout::Layout;
 pub use news::{About, Notes};
-pub use platform::name as platform;
+pub use platform::{language, name as platform, tell};
 pub use pointer::{Installed, News, Quarantined, Reason};
 pub use policy::{Mode, Policy};
 pub use programs::{Alone, Attendance, OpenProgram};

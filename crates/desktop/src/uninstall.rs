@@ -4,6 +4,7 @@ use obnova_release::durable::{self, Lock};
 
 use crate::desktop::Desktop;
 use crate::error::{Code, Error};
+use crate::platform;
 use crate::sweep;
 
 impl Desktop {
@@ -16,6 +17,8 @@ impl Desktop {
     pub fn uninstall(&self) -> Result<(), Error> {
         let layout = &self.layout;
         durable::create_dir_all(&layout.state())?;
+        #[cfg(windows)]
+        self.end_agent()?;
         let lock = Lock::take(&layout.lock())?;
         let versions = std::fs::read_dir(layout.versions());
         for entry in versions.into_iter().flatten().flatten() {
@@ -36,6 +39,7 @@ impl Desktop {
         if layout.machine().exists() {
             crate::service::Units::of(&self.configuration.product, layout.root()).remove()?;
         }
+        platform::leave(&layout.programs())?;
         let destination = layout.destination();
         for directory in [
             &destination.versions,
@@ -50,7 +54,7 @@ impl Desktop {
         // On Windows a file that is open keeps its directory. Whoever comes in between finds no version to start.
         drop(lock);
         durable::remove_dir_all(&layout.state())?;
-        for file in ["icon.svg", "root.json", "policy.toml", "desktop.toml"] {
+        for file in [platform::ICON, "root.json", "policy.toml", "desktop.toml"] {
             durable::remove_file(&layout.root().join(file))?;
         }
         // Not empty: somebody has put something of his own there.

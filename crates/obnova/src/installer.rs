@@ -1,12 +1,13 @@
-//! `obnova release installer`: a built release's Desktop becomes one file that a user runs, without root, on Linux and its
-//! like. A readable shell script (`installer/header.sh`), and behind it a packed archive: the Desktop as a bundle, whom to trust,
-//! the launcher and `obnova-desktop`, which does the work.
+//! `obnova release installer`: a built release's Desktop becomes one file that a user runs, without rights. On Linux and its like a
+//! readable shell script (`installer/header.sh`), on Windows the program `obnova-setup.exe`; and behind it a packed archive: the
+//! Desktop as a bundle, whom to trust, the launcher and `obnova-desktop`, which does the work.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use flate2::{Compression, GzBuilder};
+use obnova_release::appended::{self, Facts};
 use obnova_release::publish::{self, AddedInstaller};
 use obnova_release::{Bundle, Description, Digest, durable};
 use obnova_text::{Lang, Text};
@@ -41,7 +42,18 @@ const TEXTS: [(&str, &str); 23] = [
 ];
 
 /// The programs that every installation has besides the Desktop's own.
-const PROGRAMS: [&str; 2] = ["obnova-launcher", "obnova-desktop"];
+const PROGRAMS: &[&str] = &["obnova-launcher", "obnova-desktop"];
+/// Those on Windows: with and without a console window.
+const WINDOWS_PROGRAMS: &[&str] = &[
+    "obnova-launcher.exe",
+    "obnova-launcherw.exe",
+    "obnova-desktop.exe",
+    "obnova-desktopw.exe",
+];
+/// What carries the archive there.
+const WINDOWS_SETUP: &str = "obnova-setup.exe";
+/// How a file with icons for Windows begins.
+const ICO: [u8; 4] = [0, 0, 1, 0];
 
 /// What to make an installer of.
 #[derive(Debug)]
@@ -52,9 +64,10 @@ pub struct Wanted {
     pub platform: String,
     /// The `root.json` that installations begin to trust with.
     pub trust: PathBuf,
-    /// A directory with `obnova-launcher` and `obnova-desktop` for that platform.
+    /// A directory with `obnova-launcher` and `obnova-desktop` for that platform; on Windows also `obnova-launcherw`,
+    /// `obnova-desktopw` and `obnova-setup`.
     pub programs: PathBuf,
-    /// An SVG for menus.
+    /// An SVG for menus; an ICO on Windows.
     pub icon: Option<PathBuf>,
     /// The server to follow unless the user names one.
     pub server: Option<String>,
@@ -68,53 +81,64 @@ pub struct Wanted {
 /// Something of it is not there, or the disk refuses.
 pub fn make(wanted: &Wanted) -> Result<AddedInstaller> {
     let description = publish::description(&wanted.built)?;
+    let system = system(&wanted.platform)?;
     let name = wanted.name.clone().unwrap_or_else(|| {
         let (product, version) = (&description.product, &description.version);
-        format!("{product}-{version}-{}.run", wanted.platform)
+        format!("{product}-{version}-{}{}", wanted.platform, system.ending())
     });
-    let machine = machine(&wanted.platform)?;
     let beside = tempfile::Builder::new()
         .prefix(".installer-")
         .tempdir_in(&wanted.built)?;
     let payload = beside.path().join("payload");
-    let unpacked = pack(wanted, &payload)?;
-    let (sha256, packed) = Digest::of_reader(std::fs::File::open(&payload)?)?;
+    let unpacked = pack(wanted, system, &payload)?;
     let tree = Bundle::of_built_bytes(&wanted.built, &wanted.platform)?;
     // The archive, unpacked, and what becomes of it, at the same time; and a tenth more.
-    let needs = (unpacked + tree) * 11 / 10 / 1024 + 1;
-    let header = header(wanted, &description, &name, machine, needs, &sha256);
-    let script = beside.path().join("script");
-    let mut file = durable::create_new(&script, 0o755)?;
-    file.write_all(header.as_bytes())?;
-    let copied = std::io::copy(&mut std::fs::File::open(&payload)?, &mut file)?;
-    file.finish()?;
-    if copied != packed {
-        bail!("{} has changed meanwhile", payload.display());
+    let needs = (unpacked + tree) * 11 / 10;
+    let made = beside.path().join("installer");
+    match system {
+        System::Linux { machine } => {
+            let (sha256, packed) = Digest::of_reader(std::fs::File::open(&payload)?)?;
+            let machine = ("Linux", machine);
+            let needs = needs / 1024 + 1;
+            let header = header(wanted, &description, &name, machine, needs, &sha256);
+            let mut file = durable::create_new(&made, 0o755)?;
+            file.write_all(header.as_bytes())?;
+            let copied = std::io::copy(&mut std::fs::File::open(&payload)?, &mut file)?;
+            file.finish()?;
+            if copied != packed {
+                bail!("{} has changed meanwhile", payload.display());
+            }
+        }
+        System::Windows => {
+            let facts = Facts {
+                product: description.product.clone(),
+                name: description.name.clone(),
+                version: description.version.clone(),
+                platform: wanted.platform.clone(),
+                server: wanted.server.clone(),
+                needed_bytes: needs,
+            };
+            let setup = program(wanted, WINDOWS_SETUP)?;
+            appended::append(&setup, &payload, &facts, &made)?;
+        }
     }
     Ok(publish::add_installer(
         &wanted.built,
         &wanted.platform,
-        &script,
+        &made,
         &name,
     )?)
 }
 
 /// Packs the archive; gives back the bytes in it. The same things always give the same archive.
-fn pack(wanted: &Wanted, to: &Path) -> Result<u64> {
+fn pack(wanted: &Wanted, system: System, to: &Path) -> Result<u64> {
     let mut files = Bundle::of_built(&wanted.built, &wanted.platform)?;
     files.push(("root.json".into(), wanted.trust.clone()));
-    for program in PROGRAMS {
-        let path = wanted.programs.join(program);
-        if !path.is_file() {
-            bail!(
-                "{} is not there; name the directory with it by --programs",
-                path.display()
-            );
-        }
-        files.push((format!("bin/{program}"), path));
+    for name in system.programs() {
+        files.push((format!("bin/{name}"), program(wanted, name)?));
     }
     if let Some(icon) = &wanted.icon {
-        files.push(("icon.svg".into(), icon.clone()));
+        files.push((system.icon(icon)?.into(), icon.clone()));
     }
     files.sort();
     let file = durable::create_new(to, 0o644)?;
@@ -141,11 +165,64 @@ fn pack(wanted: &Wanted, to: &Path) -> Result<u64> {
     Ok(unpacked)
 }
 
-/// What `uname` calls the system and the machine of a platform.
-fn machine(platform: &str) -> Result<(&'static str, &str)> {
+/// One of the programs that come with every installation.
+fn program(wanted: &Wanted, name: &str) -> Result<PathBuf> {
+    let path = wanted.programs.join(name);
+    if !path.is_file() {
+        bail!(
+            "{} is not there; name the directory with it by --programs",
+            path.display()
+        );
+    }
+    Ok(path)
+}
+
+/// The systems that installers are made for.
+#[derive(Debug, Clone, Copy)]
+enum System<'a> {
+    Linux {
+        /// What `uname` calls the machine.
+        machine: &'a str,
+    },
+    Windows,
+}
+
+fn system(platform: &str) -> Result<System<'_>> {
     match platform.split_once('-') {
-        Some(("linux", machine)) => Ok(("Linux", machine)),
-        _ => bail!("installers of this kind are for Linux; name the file of another one by --file"),
+        Some(("linux", machine)) => Ok(System::Linux { machine }),
+        Some(("windows", _)) => Ok(System::Windows),
+        _ => bail!("installers are made for Linux and Windows; name the file of another by --file"),
+    }
+}
+
+impl System<'_> {
+    fn programs(self) -> &'static [&'static str] {
+        match self {
+            System::Linux { .. } => PROGRAMS,
+            System::Windows => WINDOWS_PROGRAMS,
+        }
+    }
+
+    /// How the names of its installers end.
+    fn ending(self) -> &'static str {
+        match self {
+            System::Linux { .. } => ".run",
+            System::Windows => "-setup.exe",
+        }
+    }
+
+    /// What the icon is called in the archive.
+    fn icon(self, file: &Path) -> Result<&'static str> {
+        match self {
+            System::Linux { .. } => Ok("icon.svg"),
+            System::Windows => {
+                let bytes = std::fs::read(file).with_context(|| file.display().to_string())?;
+                if !bytes.starts_with(&ICO) {
+                    bail!("{} is no ICO file, which Windows needs", file.display());
+                }
+                Ok("icon.ico")
+            }
+        }
     }
 }
 

@@ -27,20 +27,45 @@ pub(crate) fn user_policy(_product: &str) -> Result<Option<Policy>, Error> {
 /// Menus and what starts with a session are files, as freedesktop.org describes them.
 pub(crate) const MENU_OF_FILES: bool = true;
 
+/// The programs that every installation has: the launcher and the command line.
+pub(crate) const TOOLS: [&str; 2] = ["obnova-launcher", "obnova-desktop"];
+
+/// The file with a program's icon, in an installation and in what an installer brings.
+pub(crate) const ICON: &str = "icon.svg";
+
 /// Puts a whole file in the place of another, in one instant, also when that is a program that runs.
 pub(crate) fn put_in_place(new: &Path, place: &Path) -> io::Result<()> {
     durable::rename(new, place)
 }
 
-/// Gives the launcher a second name, beside it.
-pub(crate) fn give_name(launcher: &Path, name: &Path) -> Result<(), Error> {
-    let target = launcher.file_name().unwrap_or(launcher.as_os_str());
-    Ok(durable::symlink_swap(name, Path::new(target))?)
+/// Gives the launcher the product's name, beside it.
+pub(crate) fn give_name(programs: &Path, product: &str) -> Result<PathBuf, Error> {
+    let program = programs.join(product);
+    durable::symlink_swap(&program, Path::new(TOOLS[0]))?;
+    Ok(program)
 }
 
 /// Becomes the program: the launcher leaves nothing of itself behind. Comes back only when it cannot be started.
 pub(crate) fn run(command: &mut Command) -> io::Result<i32> {
     Err(command.exec())
+}
+
+/// Programs are started as they are.
+pub(crate) fn prepare(_command: &mut Command) {}
+
+/// Says what has gone wrong.
+pub fn tell(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Programs that run may be removed.
+pub(crate) fn leave(_programs: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+/// The environment says it.
+pub(crate) fn language() -> Option<String> {
+    None
 }
 
 /// Lets a file, and so a lock on it, pass to programs that are started.

@@ -3,12 +3,16 @@
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::windows::fs::OpenOptionsExt;
+use std::os::windows::io::AsRawHandle;
 use std::os::windows::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use obnova_release::durable;
 use windows_registry::{CURRENT_USER, Key, LOCAL_MACHINE, Type, Value};
+use winsafe::HWND;
+use winsafe::co::{CREATE, MB};
+use winsafe::prelude::*;
 
 use crate::error::{Code, Error};
 use crate::policy::Policy;
@@ -79,8 +83,17 @@ fn value_of(name: &str, value: Value) -> Option<toml::Value> {
     }
 }
 
-/// Menus are made of links that only Windows itself can write.
-pub(crate) const MENU_OF_FILES: bool = false;
+/// The programs that every installation has: the launcher for terminals and the one that opens no console window, and the command
+/// line in the same two ways.
+pub(crate) const TOOLS: [&str; 4] = [
+    "obnova-launcher",
+    "obnova-launcherw",
+    "obnova-desktop",
+    "obnova-desktopw",
+];
+
+/// The file with a program's icon, in an installation and in what an installer brings.
+pub(crate) const ICON: &str = "icon.ico";
 
 /// Puts a whole file in the place of another. A program that runs cannot be replaced, but it can be renamed; killed between the two,
 /// its name is free, and whoever installs again puts it there.
@@ -94,14 +107,111 @@ pub(crate) fn put_in_place(new: &Path, place: &Path) -> io::Result<()> {
     durable::rename(new, place)
 }
 
-/// Gives the launcher a second name, beside it: a copy, as most users may not make links.
-pub(crate) fn give_name(launcher: &Path, name: &Path) -> Result<(), Error> {
-    crate::install::put(launcher, name, 0o755)
+/// Gives the launcher the product's name, beside it: copies, as most users may not make links. `<product>.exe` is for menus; a
+/// terminal takes `<product>.com` when its user types the name, waits for it and shows what it prints.
+pub(crate) fn give_name(programs: &Path, product: &str) -> Result<PathBuf, Error> {
+    for (launcher, ending) in [
+        ("obnova-launcher.exe", "com"),
+        ("obnova-launcherw.exe", "exe"),
+    ] {
+        let name = programs.join(format!("{product}.{ending}"));
+        crate::install::put(&programs.join(launcher), &name, 0o755)?;
+    }
+    Ok(programs.join(format!("{product}.exe")))
 }
 
 /// Runs the program to its end: a program cannot become another one here, so the launcher stays, and with it its lock.
 pub(crate) fn run(command: &mut Command) -> io::Result<i32> {
     Ok(command.status()?.code().unwrap_or(1))
+}
+
+/// Without a console of its own, a launcher opens none for a program of consoles either.
+pub(crate) fn prepare(command: &mut Command) {
+    let console = OpenOptions::new().read(true).write(true).open("CONOUT$");
+    if console.is_err() {
+        command.creation_flags(CREATE_NO_WINDOW);
+    }
+}
+
+/// Says what has gone wrong: where somebody reads it, or else in a window, as nobody sees more of a program that was clicked.
+pub fn tell(text: &str) {
+    match io::stderr().as_raw_handle().is_null() {
+        false => eprintln!("{text}"),
+        true => show(text, MB::ICONERROR),
+    }
+}
+
+/// Shows a text in a window, until its user closes that.
+fn show(text: &str, kind: MB) {
+    // Without a screen there is nobody to tell.
+    let _ = HWND::NULL.MessageBox(text, "", MB::OK | kind | MB::SETFOREGROUND);
+}
+
+/// Moves programs that run, such as the one that removes all of this, out of a directory that is to be removed, and has Windows'
+/// own command line remove them as soon as they have ended.
+pub(crate) fn leave(programs: &Path) -> io::Result<()> {
+    let mut left = Vec::new();
+    for entry in fs::read_dir(programs).into_iter().flatten().flatten() {
+        let path = entry.path();
+        if !is_open(&path) {
+            continue;
+        }
+        let name = format!("obnova-removed-{:08x}.exe", rand::random::<u32>());
+        let aside = std::env::temp_dir().join(&name);
+        let aside = match durable::rename(&path, &aside) {
+            Ok(()) => aside,
+            // Another disk. The directory beside the installation is on the same one.
+            Err(_) => {
+                let root = programs.parent().and_then(Path::parent);
+                let aside = root.unwrap_or(programs).join(name);
+                durable::rename(&path, &aside)?;
+                aside
+            }
+        };
+        left.push(aside);
+    }
+    for path in left {
+        remove_later(&path)?;
+    }
+    Ok(())
+}
+
+/// Seconds between attempts to remove a program that is about to end.
+const ATTEMPTS: [u32; 5] = [1, 2, 4, 8, 16];
+
+/// Has the file removed by somebody who is not in it.
+fn remove_later(path: &Path) -> io::Result<()> {
+    let path = path.display();
+    // One pings itself at once, and then once a second.
+    let attempt = |seconds: u32| {
+        let pings = seconds + 1;
+        format!("ping -n {pings} 127.0.0.1 >nul & del /f /q \"{path}\" >nul 2>nul")
+    };
+    let script = ATTEMPTS.map(attempt).join(" & ");
+    let variable =
+        |name: &str, otherwise: &str| std::env::var(name).unwrap_or_else(|_| otherwise.to_owned());
+    let shell = variable("ComSpec", "C:\\Windows\\System32\\cmd.exe");
+    // It gets nothing that is open here, as whoever reads what this program prints would wait for its end; and it is in none of the
+    // directories that are to be removed.
+    winsafe::CreateProcess(
+        Some(&shell),
+        Some(&format!("cmd.exe /d /c {script}")),
+        None,
+        None,
+        false,
+        CREATE::NO_WINDOW,
+        &[],
+        Some(&variable("SystemRoot", "C:\\")),
+        &mut winsafe::STARTUPINFO::default(),
+    )
+    .map(drop)
+    .map_err(|error| io::Error::from_raw_os_error(error.raw().cast_signed()))
+}
+
+/// What the user has set Windows to speak.
+pub(crate) fn language() -> Option<String> {
+    let key = CURRENT_USER.open("Control Panel\\International").ok()?;
+    key.get_string("LocaleName").ok()
 }
 
 /// Not needed where the launcher stays and holds the lock itself.

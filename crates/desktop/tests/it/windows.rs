@@ -5,6 +5,7 @@ use std::fs::{self, OpenOptions};
 use std::os::windows::fs::OpenOptionsExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use obnova_desktop::{Configuration, Desktop, Mode};
@@ -12,6 +13,10 @@ use obnova_release::Bundle;
 use windows_registry::{CURRENT_USER, Key, LOCAL_MACHINE};
 
 use crate::world::{CLI, CONFIRMS, LAUNCHER, World, program, said};
+
+mod setup;
+
+const WITHOUT_WINDOW: &str = env!("CARGO_BIN_EXE_obnova-desktopw");
 
 /// Confirms, says so, and stays until it is told to end.
 const STAYS: &str =
@@ -145,13 +150,20 @@ fn package(world: &World, version: &str, launcher: &[u8]) -> PathBuf {
     let trust = world.path("repository/metadata/1.root.json");
     fs::copy(trust, package.join("root.json")).unwrap();
     fs::create_dir_all(package.join("bin")).unwrap();
-    fs::write(package.join("bin/obnova-launcher.exe"), launcher).unwrap();
+    for name in ["obnova-launcher.exe", "obnova-launcherw.exe"] {
+        fs::write(package.join("bin").join(name), launcher).unwrap();
+    }
     fs::copy(CLI, package.join("bin/obnova-desktop.exe")).unwrap();
+    fs::copy(WITHOUT_WINDOW, package.join("bin/obnova-desktopw.exe")).unwrap();
     package
 }
 
+/// What is listed as installed is so by the product's name, which is the same in all tests.
+static LISTED: Mutex<()> = Mutex::new(());
+
 #[test]
 fn an_installer_installs_and_replaces_a_launcher_that_runs_and_removes_all_again() {
+    let _listed = LISTED.lock().unwrap_or_else(PoisonError::into_inner);
     let mut world = World::new();
     world.publish("1.0.0", "range = \">=1.0.0\"", STAYS);
     world.publish("1.1.0", "range = \">=1.0.0\"", CONFIRMS);
@@ -183,7 +195,9 @@ fn an_installer_installs_and_replaces_a_launcher_that_runs_and_removes_all_again
     // Another launcher that does the same: what follows a program's end is not part of it.
     let newer = [&launcher[..], b"newer"].concat();
     install("1.1.0", &newer);
-    assert_eq!(fs::read(world.root.join("bin/crm.exe")).unwrap(), newer);
+    for name in ["crm.exe", "crm.com"] {
+        assert_eq!(fs::read(world.root.join("bin").join(name)).unwrap(), newer);
+    }
     drop(window.stdin.take());
     assert!(window.wait().unwrap().success());
     assert_eq!(said(&start().output().unwrap()), "1.1.0");

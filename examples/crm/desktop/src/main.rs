@@ -3,6 +3,9 @@
 //! It shows what a Desktop needs of Obnova: the launcher starts it, it confirms that it works, follows its server up and down,
 //! understands when it is refused, and lets `obnova-desktop-gui` beside it talk to the user about it.
 
+// No console window on Windows; elsewhere it means nothing.
+#![windows_subsystem = "windows"]
+
 mod app;
 mod client;
 mod companion;
@@ -44,7 +47,7 @@ fn main() -> ExitCode {
     match run(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("crm-desktop: {error:#}");
+            obnova_desktop::tell(&format!("crm-desktop: {error:#}"));
             ExitCode::FAILURE
         }
     }

@@ -79,12 +79,7 @@ impl Tree {
 
 /// The user's language: `cs` or `en`.
 pub fn language() -> &'static str {
-    let variables = ["LC_ALL", "LC_MESSAGES", "LANG"];
-    let set = variables.map(|name| std::env::var(name).unwrap_or_default());
-    match set.iter().find(|value| !value.is_empty()) {
-        Some(value) if value.starts_with("cs") => "cs",
-        _ => "en",
-    }
+    obnova_desktop::language().tag()
 }
 
 #[cfg(test)]

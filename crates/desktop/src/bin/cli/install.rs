@@ -39,6 +39,8 @@ pub fn run(root: PathBuf, command: Command, output: &Output) -> Result<u8, Error
     let installed = installing.install()?;
     let desktop = Desktop::open(&root)?;
     if let Some(entries) = desktop.entries() {
+        #[cfg(windows)]
+        entries.list(&installed)?;
         if !no_menu {
             entries.add_to_menu(&installed)?;
         }
@@ -89,6 +91,11 @@ pub fn agent(desktop: &Desktop, output: &Output) -> Result<u8, Error> {
         .arg("agent")
         .arg("--root")
         .arg(desktop.layout().root());
+    // A program cannot become another one there, and one that waits would only be in the way when all is removed.
+    if cfg!(windows) {
+        command.spawn()?;
+        return Ok(0);
+    }
     let code = obnova_desktop::launcher::become_program(&mut command)?;
     Ok(u8::try_from(code).unwrap_or(1))
 }

@@ -124,7 +124,7 @@ enum Command {
         after_help = "Example, without systemd:\n  obnova-desktop --root /opt/crm service --socket /run/obnova-desktop/crm.sock"
     )]
     Service {
-        /// The socket to make; its directory must be there.
+        /// The socket to make.
         #[arg(long, value_name = "PATH")]
         socket: Option<PathBuf>,
     },

@@ -9,7 +9,8 @@ use crate::installer;
 
 pub const EXAMPLES: &str = "Examples:
   obnova release installer build/1.1.0 --platform linux-x86_64 --repository repo --icon crm.svg
-  obnova release installer build/1.1.0 --platform windows-x86_64 --file setup-1.1.0.exe";
+  obnova release installer build/1.1.0 --platform windows-x86_64 --repository repo --icon crm.ico --programs windows
+  obnova release installer build/1.1.0 --platform macos-aarch64 --file crm-1.1.0.dmg";
 
 /// Put an installer for users beside a built release; `publish` signs it.
 #[derive(Debug, clap::Args)]
@@ -25,10 +26,11 @@ pub struct Args {
     /// The root.json that installations get, instead of the repository's first.
     #[arg(long, value_name = "FILE", conflicts_with = "repository")]
     trust: Option<PathBuf>,
-    /// The directory with obnova-launcher and obnova-desktop for that platform; that of this program unless given.
+    /// The directory with obnova-launcher and obnova-desktop for that platform, on Windows also obnova-launcherw, obnova-desktopw
+    /// and obnova-setup; that of this program unless given.
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
-    /// An SVG for menus.
+    /// An SVG for menus; an ICO on Windows.
     #[arg(long, value_name = "FILE")]
     icon: Option<PathBuf>,
     /// The server that the Desktop follows unless its user names one: for releases made for one customer.
