@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
-use obnova_engine::api::{Phase, Problem};
+use obnova_engine::api::{Phase, Problem, Proof};
 use obnova_engine::problem;
 use reqwest::StatusCode;
 use semver::Version;
+use serde_json::json;
 
 use crate::centre::{Browser, Centre, place};
 use crate::engine::{found, migration_failed, notes, offer};
@@ -61,6 +62,62 @@ async fn script_in_release_notes_does_not_reach_the_browser() {
     assert!(part.contains("<strong>Full-text search</strong>"));
     assert!(
         !part.contains("<script") && !part.contains("alert("),
+        "{part}"
+    );
+}
+
+#[tokio::test]
+async fn what_the_vendor_has_proven_of_the_way_back_is_shown_and_that_it_has_not() {
+    let centre = Centre::start().await;
+    let anna = centre.signed_in().await;
+    let part = anna.fragment("/updates/offer").await;
+    assert!(
+        part.contains("The vendor has not proven the way back from this version."),
+        "{part}"
+    );
+    let trial = |from: &str, database: &str| {
+        json!({
+            "from": from, "database": database, "rounds": 60, "ended_before": 50, "ended_after": 10,
+            "worst_blackout_ms": 340, "worst_way_back_ms": 900,
+        })
+    };
+    let trials = [
+        trial("1.0.0", "SQLite"),
+        trial("0.9.0", "SQLite"),
+        trial("1.0.0", "PostgreSQL 15"),
+    ];
+    let digest = "0".repeat(64);
+    let proof: Proof = serde_json::from_value(json!({
+        "description": digest, "files": digest, "at": "2026-10-12T00:00:00Z", "obnova": "0.1.0", "trials": trials,
+    }))
+    .unwrap();
+    let prove = |proof: Proof| {
+        centre.engine().change(|facts| {
+            let mut offer = offer();
+            offer.proof = Some(proof);
+            facts.finds = found(Some(offer));
+        });
+    };
+    prove(proof.clone());
+    let part = anna.fragment("/updates/offer").await;
+    assert!(
+        part.contains("Way back proven from 0.9.0, 1.0.0 on PostgreSQL 15, SQLite."),
+        "{part}"
+    );
+    assert!(
+        part.contains("180 times") && !part.contains("Not proven from"),
+        "{part}"
+    );
+    let mut of_another = proof;
+    of_another.trials.retain(|trial| trial.from.minor == 9);
+    prove(of_another);
+    let part = anna.fragment("/updates/offer").await;
+    assert!(part.contains("Not proven from 1.0.0"), "{part}");
+    in_czech(&anna).await;
+    let part = anna.fragment("/updates/offer").await;
+    assert!(
+        part.contains("Cesta zpět je prokázána z 0.9.0 na SQLite.")
+            && part.contains("Z verze 1.0.0, kterou máte, prokázána není."),
         "{part}"
     );
 }
