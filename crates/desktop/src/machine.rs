@@ -87,11 +87,15 @@ impl Machine {
             kept,
             socket: socket.to_owned(),
         };
+        durable::create_dir_all(&layout.root().join("state/running"))?;
+        // What a kill has left: whoever gives is alone here.
+        for directory in ["state", "state/running"] {
+            durable::remove_temporaries(&layout.root().join(directory))?;
+        }
         for installed in machine.all() {
             // Users may not make it, and have a lock on it while they run the version.
             let running = layout.running(&installed.version);
             if !running.exists() {
-                durable::create_dir_all(&layout.root().join("state/running"))?;
                 durable::write(&running, b"", 0o644)?;
             }
         }

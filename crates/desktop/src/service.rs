@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use obnova_release::durable::Lock;
+use obnova_release::durable::{self, Lock};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 use crate::desktop::Desktop;
@@ -113,10 +113,10 @@ fn given() -> Result<UnixListener, Error> {
 /// A socket of its own, for everybody on this computer. What a killed one has left is replaced; one that lives is not.
 fn made(layout: &Layout, path: &Path) -> Result<(UnixListener, Lock), Error> {
     let lock = Lock::try_take(&layout.root().join("state/service.lock"))?;
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
+    if let Some(directory) = path.parent() {
+        durable::create_dir_all(directory)?;
     }
+    durable::remove_file(path)?;
     let listener = UnixListener::bind(path)?;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o666))?;
     Ok((listener, lock))

@@ -110,3 +110,41 @@ fn in_a_directory_that_may_only_be_read_what_is_there_runs() {
     disk.remount("rw");
     assert_eq!(world.launch(), "1.1.0");
 }
+
+#[test]
+fn who_may_not_write_to_an_installation_runs_it_and_is_told_so_when_updating() {
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::process::CommandExt;
+    let world = World::with_three();
+    world.server.is("1.1.0");
+    world.update().unwrap();
+    // Where `nobody` can read them.
+    std::fs::set_permissions(world.path(""), std::fs::Permissions::from_mode(0o755)).unwrap();
+    let program = |name: &str, from: &str| {
+        let program = world.path(name);
+        std::fs::copy(from, &program).unwrap();
+        program
+    };
+    let cli = program("cli", crate::world::CLI);
+    let launcher = program("launcher", crate::world::LAUNCHER);
+    let as_nobody = |program: &Path, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        world.environment(&mut command);
+        let command = command.args(arguments).uid(65534).gid(65534);
+        let command = command.env("OBNOVA_TEST_CLI", &cli).current_dir("/");
+        crate::world::output(command.env("OBNOVA_LAUNCHER_ROOT", &world.root))
+    };
+    let started = as_nobody(&launcher, &[]);
+    assert_eq!(
+        crate::world::said(&started),
+        "1.0.0",
+        "a trial cannot be written down"
+    );
+    let root = world.root.to_str().unwrap();
+    let output = as_nobody(&cli, &["--root", root, "--json", "update"]);
+    assert!(
+        String::from_utf8_lossy(&output.stderr).contains("\"not-allowed\""),
+        "{output:?}"
+    );
+    assert_eq!(world.launch(), "1.1.0");
+}

@@ -213,6 +213,22 @@ pub fn update(desktop: &Desktop) -> Result<Option<String>, Error> {
     Ok(Some(desktop.apply(staged)?.version.to_string()))
 }
 
+/// Runs a program that was written just now: another thread's new process may still have it open for writing for a moment.
+pub fn output(command: &mut Command) -> Output {
+    let until = Instant::now() + Duration::from_secs(60);
+    loop {
+        match command.output() {
+            Err(error)
+                if error.kind() == std::io::ErrorKind::ExecutableFileBusy
+                    && Instant::now() < until =>
+            {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            other => return other.unwrap(),
+        }
+    }
+}
+
 /// The last version that said that it was started.
 pub fn said(output: &Output) -> String {
     let text = String::from_utf8_lossy(&output.stdout);

@@ -13,7 +13,7 @@ use obnova_desktop::Installing;
 use obnova_release::Bundle;
 use serde_json::Value;
 
-use crate::world::{CLI, LAUNCHER, World, said};
+use crate::world::{CLI, LAUNCHER, World, output, said};
 
 pub const ROOT: u32 = 0;
 pub const NOBODY: u32 = 65534;
@@ -170,13 +170,13 @@ impl User<'_> {
     }
 
     pub fn launch(&self) -> String {
-        said(&self.launcher().output().unwrap())
+        said(&output(&mut self.launcher()))
     }
 
     pub fn cli(&self, arguments: &[&str]) -> Output {
         let mut command = self.command(&self.program("obnova-desktop"));
         command.arg("--root").arg(&self.computer.world.root);
-        command.args(arguments).output().unwrap()
+        output(command.args(arguments))
     }
 
     pub fn status(&self) -> Value {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use obnova_release::publish;
 
 use super::computer::{Computer, NOBODY, ROOT};
-use crate::world::{CONFIRMS, World, copy};
+use crate::world::{CONFIRMS, World, copy, output};
 
 const SOCKET: &str = "OBNOVA_TEST_SOCKET";
 const SAY: &str = "OBNOVA_TEST_SAY";
@@ -56,7 +56,7 @@ impl Nobody<'_> {
         let file = self.computer.world.path("said");
         std::fs::write(&file, said).unwrap();
         let mut command = self.computer.user(NOBODY).command(&self.program);
-        let output = command
+        let command = command
             .args([
                 "--exact",
                 "shared::hostile::caller",
@@ -65,9 +65,8 @@ impl Nobody<'_> {
             ])
             .env(SOCKET, self.computer.socket())
             .env(SAY, file)
-            .env(TIMES, times.to_string())
-            .output()
-            .unwrap();
+            .env(TIMES, times.to_string());
+        let output = output(command);
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     }
@@ -218,7 +217,7 @@ fn nothing_is_given_where_others_could_change_it() {
     // `nobody` himself gets nowhere.
     let mut shell = computer.user(NOBODY).command("sh".as_ref());
     let tries = "for it in versions state bin . content; do touch \"$0/$it/x\" && exit 9; mkdir \"$0/$it/y\" && exit 9; done; exit 0";
-    let output = shell.args(["-c", tries]).arg(root).output().unwrap();
+    let output = output(shell.args(["-c", tries]).arg(root));
     assert_eq!(output.status.code(), Some(0), "{output:?}");
     assert!(nobody.says(&apply("1.1.0"), 1).contains("applied"));
 }
