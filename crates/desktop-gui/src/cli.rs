@@ -112,7 +112,7 @@ enum Command {
         program: Program,
     },
     /// The agent beside the clock: looks regularly, shows whether an update waits, and tells the user once of each.
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     Agent {
         /// Seconds between two looks; without it, as the policy says.
         #[arg(long, value_name = "SECONDS")]
@@ -200,7 +200,7 @@ fn run(cli: Cli, setting: Setting) -> Result<u8, Failure> {
             shown(news::show(&desktop, Kind::WhatsNew, setting))?;
             offer(desktop, setting, true, false, program.arguments)
         }
-        #[cfg(target_os = "linux")]
+        #[cfg(any(target_os = "linux", windows))]
         Command::Agent { every } => {
             let options = crate::agent::Options {
                 desktop,

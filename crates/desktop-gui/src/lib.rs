@@ -5,7 +5,8 @@
 //! [`obnova_desktop`] knows. Every window can be closed or killed at any moment: a download goes on where it ended, and a
 //! switch is finished or undone by the next start.
 
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
+#[cfg_attr(windows, path = "agent/windows.rs")]
 pub mod agent;
 pub mod cli;
 mod markdown;
