@@ -28,6 +28,9 @@
 //!         content/, tuf/                downloads under way; verified metadata
 //! ```
 
+// `cfg(fuzzing)` is what cargo-fuzz sets: what only fuzz targets and tests call is not in the product.
+#![allow(unexpected_cfgs)]
+
 mod apply;
 pub mod asynchronous;
 mod check;
@@ -47,6 +50,9 @@ mod machine;
 #[doc(hidden)]
 pub mod moment;
 mod news;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod outside;
 mod platform;
 mod pointer;
 mod policy;

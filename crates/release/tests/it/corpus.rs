@@ -43,3 +43,8 @@ fn content_of_any_bytes_is_refused_or_unpacked_exactly() {
 fn parts_and_answers_of_any_bytes_never_become_a_version() {
     each("partial", outside::partial);
 }
+
+#[test]
+fn installers_listed_under_any_name_are_refused_or_lead_nowhere_else() {
+    each("installers", outside::installers);
+}

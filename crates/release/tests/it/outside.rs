@@ -215,6 +215,40 @@ pub fn metadata(data: &[u8]) {
     });
 }
 
+/// Files listed beside a release, with any path and any word of what they are: the release is refused, or its installers have
+/// names that lead nowhere else. Lines by two: the path, and what is said of it.
+pub fn installers(data: &[u8]) {
+    let Ok(text) = str::from_utf8(data) else {
+        return;
+    };
+    let lines: Vec<&str> = text.lines().collect();
+    with_seen(|seen| {
+        seen.forger.change("targets", |signed| {
+            for pair in lines.chunks(2) {
+                let said = pair.get(1).and_then(|said| serde_json::from_str(said).ok());
+                let path = format!("releases/1.0.0/installers/{}", pair[0]);
+                signed["targets"][path] = json!({
+                    "length": 3,
+                    "hashes": { "sha256": Digest::of(b"exe") },
+                    "custom": said.unwrap_or(json!({ "kind": "installer", "version": "1.0.0" })),
+                });
+            }
+        });
+        let Ok(catalog) = seen.client().refresh(Timestamp::now()) else {
+            return;
+        };
+        for release in catalog.releases() {
+            let _ = catalog.installers_for(&release.description().version);
+            for installer in release.installers() {
+                for name in [&installer.platform, &installer.file_name] {
+                    let ways = |byte: u8| byte.is_ascii_graphic() && !b"/\\:?#%".contains(&byte);
+                    assert!(!name.starts_with('.') && name.bytes().all(ways), "{name:?}");
+                }
+            }
+        }
+    });
+}
+
 /// Content that is listed with its true digest and the digest of what it unpacks to, or not: it is installed exactly then.
 pub fn content(data: &[u8]) {
     let plain = unpacked(data);
