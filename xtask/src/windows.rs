@@ -1,5 +1,5 @@
-//! `cargo xtask windows`: builds the Desktop's library, launcher and command line for Windows on Debian, and with `--test` runs
-//! their tests under Wine. What that shows, and what not, is in docs/windows.md.
+//! `cargo xtask windows`: builds the Desktop's library, programs and windows for Windows on Debian, with the CRM's own program, and
+//! with `--test` runs the tests under Wine. What that shows, and what not, is in docs/windows.md.
 
 mod toolchain;
 mod wine;
@@ -12,6 +12,9 @@ use crate::tools;
 
 /// What is built: for 64-bit Windows, linked by MinGW, so that nothing of Microsoft's is needed here.
 const TARGET: &str = "x86_64-pc-windows-gnu";
+
+/// What is for users' computers.
+const PACKAGES: [&str; 3] = ["obnova-desktop", "obnova-desktop-gui", "obnova-crm-desktop"];
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -44,7 +47,8 @@ fn all(options: &Options, stages: &mut Stages) -> Result<()> {
     })?;
     let Some(cargo) = cargo else { return Ok(()) };
     stages.stage("windows build", || {
-        let mut build = cargo.command(["build", "-p", "obnova-desktop", "--lib", "--bins"]);
+        let mut build = cargo.command(["build", "--lib", "--bins"]);
+        build.args(PACKAGES.map(|package| ["-p", package]).as_flattened());
         if options.release {
             build.arg("--release");
         }
