@@ -2,11 +2,17 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use obnova_testkit::systemd::Systemd;
 use serde_json::Value;
 use tempfile::TempDir;
+
+#[allow(dead_code, reason = "the tests of the library use more of it")]
+#[path = "../../desktop/tests/it/server.rs"]
+mod server;
 
 const PLATFORM: &str = "linux-x86_64";
 const SERVER: &str = "http://127.0.0.1:9/";
@@ -93,10 +99,14 @@ impl World {
     }
 
     fn make(&self, version: &str, platform: &str) -> PathBuf {
+        self.make_with(version, platform, &[])
+    }
+
+    fn make_with(&self, version: &str, platform: &str, more: &[&str]) -> PathBuf {
         let icon = self.path("icon.svg");
         fs::write(icon, "<svg xmlns=\"http://www.w3.org/2000/svg\"/>").unwrap();
         let built = format!("{version}/built");
-        let made = self.vendor(&[
+        let words = [
             "installer",
             &built,
             "--platform",
@@ -105,7 +115,8 @@ impl World {
             "repo",
             "--icon",
             "icon.svg",
-        ]);
+        ];
+        let made = self.vendor(&[&words[..], more].concat());
         self.path(made["file"].as_str().unwrap())
     }
 
@@ -413,4 +424,213 @@ fn a_full_and_a_read_only_disk_leave_the_version_before_as_it_was() {
     mount(&["-o", "remount,rw"], &disk.0);
     anna.installs(&second, &[]);
     assert_eq!(anna.starts(), "this is 1.1.0 žluťoučký kůň");
+}
+
+/// Programs of the system that the script calls, each of which counts its calls first, and at the chosen one kills all of the
+/// installer.
+const COUNTS: &str = r#"#!/bin/sh
+name=${0##*/}
+echo "$name" >> "$CALLS"
+# Of those that run at once, each may count the others.
+if [ "$KILL_AT" != 0 ] && [ "$(/usr/bin/wc -l < "$CALLS")" -ge "$KILL_AT" ]; then kill -9 0; fi
+for real in /usr/bin/$name /bin/$name; do [ -x "$real" ] && exec "$real" "$@"; done
+exit 127
+"#;
+const CALLED: [&str; 13] = [
+    "awk",
+    "cut",
+    "df",
+    "dirname",
+    "find",
+    "gzip",
+    "mkdir",
+    "mktemp",
+    "rm",
+    "sha256sum",
+    "tail",
+    "tar",
+    "uname",
+];
+
+/// What happens inside `obnova-desktop install` is tried in that crate, change by change.
+#[test]
+fn an_installer_whose_script_is_killed_at_any_step_is_run_again_and_all_is_whole() {
+    let world = World::new();
+    // What is packed and unpacked so often had better be small.
+    let programs = world.path("programs");
+    fs::create_dir(&programs).unwrap();
+    for name in ["obnova-launcher", "obnova-desktop"] {
+        let built = Path::new(env!("CARGO_BIN_EXE_obnova")).with_file_name(name);
+        let strip = Command::new("strip")
+            .arg("-o")
+            .arg(programs.join(name))
+            .arg(built)
+            .status();
+        assert!(strip.unwrap().success());
+    }
+    let installers = ["1.0.0", "1.1.0"].map(|version| {
+        world.build(version, PLATFORM);
+        world.make_with(version, PLATFORM, &["--programs", "programs"])
+    });
+    let shims = world.path("shims");
+    fs::create_dir(&shims).unwrap();
+    for name in CALLED {
+        fs::write(shims.join(name), COUNTS).unwrap();
+        fs::set_permissions(shims.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let calls = world.path("calls");
+    let run = |user: &User, installer: &Path, at: usize| {
+        let _ = fs::remove_file(&calls);
+        let mut command = user.command("sh".as_ref());
+        let output = command
+            .arg(installer)
+            .args(["--server", SERVER, "--autostart"])
+            .env("PATH", format!("{}:/usr/bin:/bin", shims.display()))
+            .env("CALLS", &calls)
+            .env("KILL_AT", at.to_string())
+            .process_group(0)
+            .output()
+            .unwrap();
+        let all = fs::read_to_string(&calls).unwrap();
+        (output, all.lines().map(str::to_owned).collect::<Vec<_>>())
+    };
+    let before = world.user("before");
+    before.installs(&installers[0], &["--server", SERVER]);
+    for (name, installer, version) in [
+        ("nothing", &installers[0], "this is 1.0.0"),
+        ("before", &installers[1], "this is 1.1.0"),
+    ] {
+        let user = world.user(&format!("user-{name}"));
+        let again = || {
+            fs::remove_dir_all(&user.home).unwrap();
+            match name {
+                "before" => {
+                    let mut copy = Command::new("cp");
+                    let copied = copy.arg("-a").arg(&before.home).arg(&user.home).status();
+                    assert!(copied.unwrap().success());
+                }
+                _ => fs::create_dir(&user.home).unwrap(),
+            }
+        };
+        again();
+        let (output, steps) = run(&user, installer, 0);
+        assert!(output.status.success(), "{output:?}");
+        assert!(steps.len() > 10, "{steps:?}");
+        println!("{} steps over {name}: {steps:?}", steps.len());
+        for at in 1..=steps.len() {
+            again();
+            let (output, _) = run(&user, installer, at);
+            let step = &steps[at - 1];
+            assert!(!output.status.success(), "{at}, {step}: {output:?}");
+            if name == "before" {
+                assert!(user.starts().starts_with("this is 1."), "{at}, {step}");
+            }
+            user.installs(installer, &["--server", SERVER]);
+            assert!(user.starts().starts_with(version), "{at}, {step}");
+        }
+        // What was unpacked when it was killed goes when it is old enough to be nobody's.
+        let share = user.home.join(".local/share");
+        let unpacked = share.join(".crm-installing.AbCdEf");
+        fs::create_dir(&unpacked).unwrap();
+        let old = Command::new("touch")
+            .args(["-d", "3 days ago"])
+            .arg(&unpacked)
+            .status();
+        assert!(old.unwrap().success());
+        user.installs(installer, &[]);
+        assert!(!unpacked.exists());
+    }
+}
+
+#[test]
+fn installed_by_root_for_all_users_it_is_updated_by_a_service_that_systemd_starts() {
+    let world = World::new();
+    let systemd = Systemd::start().unwrap();
+    let (first, second) = (world.installer("1.0.0"), world.installer("1.1.0"));
+    for version in ["1.0.0", "1.1.0"] {
+        let built = format!("{version}/built");
+        world.vendor(&["publish", &built, "--repository", "repo", "--keys", "keys"]);
+    }
+    fs::set_permissions(world.path(""), fs::Permissions::from_mode(0o755)).unwrap();
+    let server = server::Server::start(world.path("repo"));
+    server.is("1.0.0");
+    let address = format!("http://{}/", server.address);
+    let nobody = world.user("nobody");
+    std::os::unix::fs::chown(&nobody.home, Some(65534), Some(65534)).unwrap();
+
+    // What the machine outside has stays as it is.
+    let units = systemd.units().display().to_string();
+    let inside = |words: &[&str]| systemd.run(words).unwrap();
+    for place in ["/opt", "/usr/local/share"] {
+        inside(&["mount", "-t", "tmpfs", "tmpfs", place]);
+    }
+    inside(&["mkdir", "-p", "/run/systemd/system", "/etc/systemd/system"]);
+    inside(&["mount", "--bind", &units, "/etc/systemd/system"]);
+    let home = format!("HOME={}", nobody.home.display());
+    let as_nobody = |words: &[&str]| {
+        let mut command = systemd.command("setpriv").unwrap();
+        let user = [
+            "--reuid",
+            "65534",
+            "--regid",
+            "65534",
+            "--clear-groups",
+            "env",
+            "-u",
+            "XDG_STATE_HOME",
+        ];
+        command
+            .args(user)
+            .arg(&home)
+            .arg("LANG=en")
+            .args(words)
+            .output()
+            .unwrap()
+    };
+    let starts = || said(&as_nobody(&["/opt/crm/bin/crm"]));
+
+    let installer = first.to_str().unwrap();
+    let output = as_nobody(&["sh", installer, "--all-users", "--server", &address]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(said(&output).contains("only root"), "{output:?}");
+
+    inside(&[
+        "sh",
+        installer,
+        "--all-users",
+        "--autostart",
+        "--server",
+        &address,
+    ]);
+    let menu = inside(&["cat", "/usr/local/share/applications/crm.desktop"]);
+    assert!(menu.contains("Exec=\"/opt/crm/bin/crm\"\n"), "{menu}");
+    assert!(inside(&["cat", "/etc/xdg/autostart/crm-agent.desktop"]).contains("--root"));
+    let active = |unit: &str| systemd.run(&["systemctl", "is-active", unit]).is_ok();
+    assert!(active("obnova-desktop-crm.socket"));
+    assert!(!active("obnova-desktop-crm.service"), "nobody has asked");
+    assert!(starts().starts_with("this is 1.0.0"));
+
+    server.is("1.1.0");
+    let tool = "/opt/crm/bin/obnova-desktop";
+    let output = as_nobody(&[tool, "--root", "/opt/crm", "update"]);
+    assert!(output.status.success(), "{output:?} {}", systemd.log());
+    assert!(active("obnova-desktop-crm.service"));
+    assert!(starts().starts_with("this is 1.1.0"));
+    let owner = inside(&["stat", "-c", "%u %a", "/opt/crm/versions/1.1.0/bin/crm"]);
+    assert_eq!(owner.trim(), "0 755");
+
+    // Over it, which changes nothing but the service's own programs; and away.
+    let installer = second.to_str().unwrap();
+    inside(&["sh", installer, "--all-users", "--silent"]);
+    assert!(active("obnova-desktop-crm.socket"));
+    inside(&["sh", installer, "--all-users", "--uninstall"]);
+    assert!(!active("obnova-desktop-crm.socket"));
+    for gone in [
+        "/opt/crm",
+        "/etc/systemd/system/obnova-desktop-crm.service",
+        "/usr/local/share/applications/crm.desktop",
+        "/etc/xdg/autostart/crm-agent.desktop",
+    ] {
+        assert!(systemd.run(&["test", "-e", gone]).is_err(), "{gone}");
+    }
 }
