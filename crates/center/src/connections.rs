@@ -22,7 +22,7 @@ use tower::ServiceExt;
 /// Longest time for a request's headers, from the connection or the answer before on.
 const LONGEST_HEADERS: Duration = Duration::from_secs(10);
 /// What one connection may have in memory in each direction, bytes: headers that are read, an answer that nobody takes.
-const BUFFER: usize = 32 << 10;
+const BUFFER: usize = 16 << 10;
 /// Pause when no connection can be taken, as when there are too many open files.
 const PAUSE: Duration = Duration::from_millis(500);
 

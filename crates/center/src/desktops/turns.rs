@@ -1,4 +1,5 @@
-//! Turns of Desktops, so that however many come, memory is bounded and there is room for others. Whoever waits for a turn gets one
+//! Turns of Desktops, so that however many come, memory is bounded and there is room for others. All who have one share the memory:
+//! the more they are, the less is read for each at once. Whoever waits for a turn gets one
 //! soon: somebody who has had theirs for a while gives it up, the slowest first. Their connection ends, and a Desktop goes on with
 //! its download where it was; it loses nothing but its place.
 
@@ -7,13 +8,18 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rustix::process::{Resource, getrlimit};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use crate::connections::Cut;
 
-/// Files that are sent at the same time; who comes then waits for a turn.
-const AT_ONCE: usize = 2048;
+/// Files that are sent at the same time, if so many can be open; who comes then waits for a turn.
+const AT_ONCE: usize = 8192;
+/// Memory for what has been read of all of them and not been sent, bytes, give or take what connections keep by themselves.
+const MEMORY: usize = 64 << 20;
+/// What is read of a file at once, bytes: the fewer there are, the more.
+const PIECES: std::ops::RangeInclusive<usize> = (8 << 10)..=(64 << 10);
 /// How long nobody has to give a turn up.
 const UNDISTURBED: Duration = Duration::from_secs(10);
 /// How long somebody waits for a turn. Longer, and a Desktop takes it for a server that does not answer.
@@ -32,6 +38,7 @@ pub struct Turns {
 
 #[derive(Debug)]
 struct Files {
+    at_once: usize,
     free: Arc<Semaphore>,
     held: Mutex<BTreeMap<u64, Held>>,
     next: AtomicU64,
@@ -70,7 +77,10 @@ pub(super) struct Turn {
 
 impl Default for Turns {
     fn default() -> Self {
-        Self::of(AT_ONCE, UNDISTURBED, PATIENCE)
+        // A file and a connection for each, and as many again for all else.
+        let most = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX) / 4;
+        let most = usize::try_from(most).unwrap_or(AT_ONCE);
+        Self::of(AT_ONCE.min(most).max(1), UNDISTURBED, PATIENCE)
     }
 }
 
@@ -78,6 +88,7 @@ impl Turns {
     fn of(at_once: usize, undisturbed: Duration, patience: Duration) -> Self {
         Self {
             files: Arc::new(Files {
+                at_once,
                 free: Arc::new(Semaphore::new(at_once)),
                 held: Mutex::default(),
                 next: AtomicU64::new(0),
@@ -175,6 +186,12 @@ impl Files {
 }
 
 impl Turn {
+    /// How much of the file to read at once, bytes: all who have a turn share the memory.
+    pub(super) fn piece(&self) -> usize {
+        let taken = self.files.at_once - self.files.free.available_permits();
+        (MEMORY / taken.max(1)).clamp(*PIECES.start(), *PIECES.end())
+    }
+
     /// So many bytes more were sent.
     pub(super) fn sent(&self, bytes: usize) {
         self.sent.fetch_add(bytes as u64, Ordering::Relaxed);
@@ -213,6 +230,20 @@ mod tests {
         drop(next);
         assert!(turns.take(Cut::default()).await.is_some());
         assert_eq!(turns.files.lock().len(), 1, "what was dropped is forgotten");
+    }
+
+    #[tokio::test]
+    async fn the_more_there_are_the_less_is_read_at_once() {
+        let turns = Turns::of(8192, SOON, LATE);
+        let first = turns.take(Cut::default()).await.unwrap();
+        assert_eq!(first.piece(), 64 << 10);
+        let mut others = Vec::new();
+        for _ in 0..4095 {
+            others.push(turns.take(Cut::default()).await.unwrap());
+        }
+        assert_eq!(first.piece(), 16 << 10);
+        others.clear();
+        assert_eq!(first.piece(), 64 << 10);
     }
 
     #[tokio::test]
