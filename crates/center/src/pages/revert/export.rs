@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use jiff::Timestamp;
 use obnova_engine::api::{Answer, Exported, Problem, Request};
 use obnova_text::Text;
@@ -152,7 +152,7 @@ pub async fn show(
 ) -> Result<Response, Failure> {
     match centre.exports().running(page.t(), update) {
         Some(part) => html(&part),
-        None => Ok([("hx-refresh", "true")].into_response()),
+        None => Ok(([("hx-refresh", "true")], Html("")).into_response()),
     }
 }
 
