@@ -147,6 +147,12 @@ pub trait Application: Sync {
         Duration::from_millis(60)
     }
 
+    /// So many requests of theirs under way at most: people wait for their answer. Without end where all that were held are answered at
+    /// once.
+    fn at_once(&self) -> usize {
+        usize::MAX
+    }
+
     /// How many times as long as the CRM anything may take.
     fn slowness(&self) -> u32 {
         1

@@ -12,6 +12,7 @@ use rand::seq::IndexedRandom as _;
 use rand::{Rng, SeedableRng};
 
 use crate::app::{App, Sources};
+use crate::control::Change;
 use crate::faults;
 use crate::life::{self, Order};
 use crate::listed::{self, Recovery};
@@ -23,6 +24,8 @@ use crate::round::{Outcome, Reference, Round, Scenario, Strike};
 
 /// A life that takes longer has been forgotten by everybody; with the CRM.
 const LONGEST_LIFE: Duration = Duration::from_secs(600);
+/// How folders begin in which a version is laid down.
+const STAGING: &str = ".staging-";
 /// Faults in one life at most.
 const MOST_STRIKES: usize = 3;
 
@@ -93,6 +96,20 @@ impl Ready {
             changes.iter().filter(|change| change.is_record()).count()
         });
         (changes.map_or(0, Vec::len), records)
+    }
+
+    /// Numbers of those changes that do not lay down the new version's files: of Tryton, thousands of files all alike.
+    fn changes_but_files(&self, scenario: Scenario) -> Vec<u64> {
+        let changes = self.references.get(&scenario).map(|it| &it.changes);
+        let is_a_file = |change: &Change| {
+            let mut parts = change.path.components();
+            parts.any(|part| part.as_os_str().to_string_lossy().starts_with(STAGING))
+        };
+        let numbered = (1..).zip(changes.into_iter().flatten());
+        numbered
+            .filter(|(_, change)| !is_a_file(change))
+            .map(|(number, _)| number)
+            .collect()
     }
 
     /// How long an undisturbed update takes, milliseconds.
@@ -236,13 +253,19 @@ fn random(plan: &Plan, ready: &Ready, seed: u64) -> Result<Round> {
         _ => MOST_STRIKES,
     };
     let took = ready.took_ms(scenario);
-    let (changes, _) = ready.changes(scenario);
+    let (changes, but_files) = (
+        ready.changes(scenario).0 as u64,
+        ready.changes_but_files(scenario),
+    );
     loop {
         let strikes: Vec<Strike> = (0..strikes)
             .map(|index| {
                 let fault = plan.faults.choose(&mut random).cloned().unwrap_or_default();
                 Strike {
-                    moment: moment(&mut random, index, changes as u64, took),
+                    moment: match index {
+                        0 => first_moment(&mut random, changes, &but_files, took),
+                        _ => later_moment(&mut random, but_files.len() as u64 / 2, took / 2),
+                    },
                     fault,
                 }
             })
@@ -272,23 +295,39 @@ fn fit(app: &App, strikes: &[Strike]) -> Result<bool> {
     Ok(true)
 }
 
-/// The first within the update and a little after it; the others soon after the one before, since recovering is what they disturb.
-fn moment(random: &mut StdRng, index: usize, changes: u64, took_ms: u64) -> Moment {
-    let (changes, took_ms) = match index {
-        0 => (changes, took_ms),
-        _ => (changes / 2, took_ms / 2),
-    };
+/// Within the update and a little after it. Of the changes to the disk, half of the time any, half of the time one that does more than
+/// lay down one more file.
+fn first_moment(random: &mut StdRng, changes: u64, but_files: &[u64], took_ms: u64) -> Moment {
+    let chosen = but_files.choose(random).copied();
+    match (random.random_range(0..4), chosen) {
+        (0, _) => change(random, 1..=changes.max(1)),
+        (1, Some(number)) => change(random, number..=number),
+        (1, None) => change(random, 1..=1),
+        _ => instant(random, took_ms),
+    }
+}
+
+/// Soon after the one before, since recovering is what it disturbs; that lays down few files.
+fn later_moment(random: &mut StdRng, changes: u64, took_ms: u64) -> Moment {
     match random.random_bool(0.5) {
-        true => Moment::Change {
-            number: random.random_range(1..=changes.max(1)),
-            when: match random.random_bool(0.5) {
-                true => When::Before,
-                false => When::After,
-            },
+        true => change(random, 1..=changes.max(1)),
+        false => instant(random, took_ms),
+    }
+}
+
+fn change(random: &mut StdRng, numbers: std::ops::RangeInclusive<u64>) -> Moment {
+    Moment::Change {
+        number: random.random_range(numbers),
+        when: match random.random_bool(0.5) {
+            true => When::Before,
+            false => When::After,
         },
-        false => Moment::Instant {
-            after_ms: random.random_range(0..=took_ms * 11 / 10),
-        },
+    }
+}
+
+fn instant(random: &mut StdRng, took_ms: u64) -> Moment {
+    Moment::Instant {
+        after_ms: random.random_range(0..=took_ms * 11 / 10),
     }
 }
 

@@ -56,7 +56,8 @@ impl Load {
             // A connection closed under a request would be a failure of nobody's.
             .pool_max_idle_per_host(0)
             .build()?;
-        let (clients, pace) = (app.of().clients(client, port), app.of().pace());
+        let app = app.of();
+        let (clients, pace, at_once) = (app.clients(client, port), app.pace(), app.at_once());
         let over = Arc::new(AtomicBool::new(false));
         let shots = Arc::new(Mutex::new(Vec::new()));
         let (is_over, all) = (Arc::clone(&over), Arc::clone(&shots));
@@ -73,6 +74,9 @@ impl Load {
                 });
                 number += 1;
                 while under_way.try_join_next().is_some() {}
+                while under_way.len() >= at_once {
+                    under_way.join_next().await;
+                }
                 tokio::time::sleep(pace).await;
             }
             while under_way.join_next().await.is_some() {}

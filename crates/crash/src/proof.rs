@@ -84,7 +84,7 @@ Written by the crash harness from its results. Run it yourself: `cargo xtask cra
 
 A round is a whole life of an installation: engine, Administration Centre, front, the CRM (or Tryton, a real ERP) and its
 database server as real processes, a vendor's repository over HTTP, a mail server, 21 people to be told, and clients that send some
-16 requests a second (3 to Tryton), half of them writes. An administrator installs a version (or goes back from one), and one to three faults strike: at a change to the disk,
+16 requests a second (one to Tryton), half of them writes. An administrator installs a version (or goes back from one), and one to three faults strike: at a change to the disk,
 before or after it is made, or at any instant up to 1.1 times the duration of an undisturbed update; later faults strike while the
 installation recovers from the earlier ones. Nothing is repaired by hand: what died is started again, as systemd would.
 

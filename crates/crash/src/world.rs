@@ -113,7 +113,7 @@ impl World {
         let ports = Ports::default();
         let http = reqwest::Client::builder()
             .no_proxy()
-            .timeout(Duration::from_secs(20))
+            .timeout(app.patience(Duration::from_secs(20)))
             .pool_max_idle_per_host(0)
             .build()?;
         let watch = Watch::new(&out.join("changes.log"), planted)?;

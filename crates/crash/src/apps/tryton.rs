@@ -175,9 +175,14 @@ impl Application for Tryton {
         Arc::new(People::new(http, port))
     }
 
-    /// Tryton takes one request after the other.
+    /// Tryton takes one request after the other: all that were held for minutes on a busy machine have to be answered soon afterwards.
     fn pace(&self) -> Duration {
-        Duration::from_millis(300)
+        Duration::from_millis(800)
+    }
+
+    /// Hundreds of waiting requests would keep it from ever catching up on a machine with other work.
+    fn at_once(&self) -> usize {
+        12
     }
 
     /// Ten seconds of work for its migration alone.
