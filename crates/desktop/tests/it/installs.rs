@@ -1,7 +1,7 @@
 //! An installer that is killed at any change it makes to the disk, or whose disk refuses one: it is run again, and all is whole.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use obnova_desktop::{Desktop, Installing};
 use obnova_release::{Bundle, InstalledRelease};
@@ -36,9 +36,9 @@ fn package(world: &World, version: &str) -> PathBuf {
     package
 }
 
-fn install(world: &World, package: &PathBuf, all_users: bool) {
+fn install(world: &World, package: &Path, all_users: bool) {
     let installing = Installing {
-        package: package.clone(),
+        package: package.to_owned(),
         root: world.root.clone(),
         server: Some(world.address().parse().unwrap()),
         authorities: None,
@@ -130,15 +130,13 @@ fn at_every_change(all_users: bool, blow: &Blow<'_>, every: usize) {
     }
 }
 
-fn copy_with_links(from: &std::path::Path, to: &std::path::Path) {
+fn copy_with_links(from: &Path, to: &Path) {
     copy(from, to);
     // The launcher's other name is a link.
-    for name in ["crm"] {
-        let link = from.join("bin").join(name);
-        if let Ok(target) = fs::read_link(&link) {
-            fs::remove_file(to.join("bin").join(name)).unwrap();
-            std::os::unix::fs::symlink(target, to.join("bin").join(name)).unwrap();
-        }
+    if let Ok(target) = fs::read_link(from.join("bin/crm")) {
+        let link = to.join("bin/crm");
+        fs::remove_file(&link).unwrap();
+        std::os::unix::fs::symlink(target, link).unwrap();
     }
 }
 
