@@ -13,7 +13,6 @@
 
 // See clippy.toml. Tests write, and damage, whatever they like.
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
-
 // `cfg(fuzzing)` is what cargo-fuzz sets: what only fuzz targets and tests call is not in the product.
 #![allow(unexpected_cfgs)]
 

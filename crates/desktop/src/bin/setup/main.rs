@@ -180,7 +180,8 @@ fn work_with(options: &Options, work: &Path, directory: &Path) -> Result<String,
     match output.status.code() {
         Some(0) => {
             let said = text(&output.stdout);
-            if !options.silent && !(voice::is_window() && options.action == Action::Install) {
+            let is_shown = voice::is_window() && options.action == Action::Install;
+            if !options.silent && !is_shown {
                 voice::say(&said);
             }
             Ok(said)
