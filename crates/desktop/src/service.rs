@@ -165,7 +165,7 @@ impl Service {
             return;
         }
         let said = match heard(stream) {
-            Ok(Request::Status) => self.status().map(Answer::Status),
+            Ok(Request::Status {}) => self.status().map(Answer::Status),
             Ok(Request::Apply { version }) => {
                 eprintln!("user {user} asks for version {version}");
                 let given_up = AtomicBool::new(false);

@@ -16,8 +16,8 @@ pub enum Request {
         /// The version.
         version: Version,
     },
-    /// What is here?
-    Status,
+    /// What is here? With braces, so that serde refuses more words here too.
+    Status {},
 }
 
 /// What is answered.
@@ -124,7 +124,7 @@ mod tests {
             read(r#"{"ask":"apply","version":"1.1.0"}"#),
             Some(Request::Apply { version })
         );
-        assert_eq!(read(r#"{"ask":"status"}"#), Some(Request::Status));
+        assert_eq!(read(r#"{"ask":"status"}"#), Some(Request::Status {}));
         for more in [
             r#"{"ask":"apply","version":"1.1.0","path":"/tmp/x"}"#,
             r#"{"ask":"apply","version":"../1.1.0"}"#,
