@@ -130,7 +130,6 @@ impl Engine {
         let mut failures = 0;
         let mut not_before = Instant::now();
         let mut keep_to_rule = Instant::now() + SOON;
-        self.sweep();
         loop {
             self.go_on_with_click();
             if self.hub.with_history(|history| history.open().is_some()) {
@@ -322,8 +321,9 @@ impl Engine {
         }
     }
 
-    /// Removes what an engine that was killed did not come to remove.
-    fn sweep(&self) {
+    /// Removes what an engine that was killed did not come to remove. Before anybody else writes: a change of the settings that
+    /// somebody asks for has a temporary file for a moment, too.
+    pub(crate) fn sweep(&self) {
         let state_dir = self.installation.state_dir.clone();
         let root = self.installation.protected_root();
         // What is kept is written to until its update has ended.

@@ -38,6 +38,7 @@ const LETTING_GO: Duration = Duration::from_secs(1);
 /// # Errors
 /// `system`: the socket cannot be made.
 pub fn run(engine: &Arc<Engine>) -> Result<(), Problem> {
+    engine.sweep();
     let path = engine.installation.state_dir.join(SOCKET_NAME);
     let listener = bind(&path).map_err(|error| {
         Problem::new(problem::SYSTEM)

@@ -45,7 +45,7 @@ desktop-error-no-server-do = Zadejte adresu administračního centra vaší firm
 # Instalační program pro Windows, v okně nebo v terminálu.
 installer-script-no-autostart = Agenta s vaším sezením nespouštět
 setup-usage = Bez voleb se zeptá na server a nainstaluje jen pro vás; práva správce nejsou potřeba.
-setup-title = Instalace { $name } { $version }
+setup-window-title = Instalace { $name } { $version }
 setup-intro = { $name } se nainstaluje jen pro vás; práva správce nejsou potřeba. Aktualizovat se bude podle serveru vaší firmy.
 setup-server = Adresa administračního centra vaší firmy:
 setup-autostart = Hlídat aktualizace v oznamovací oblasti

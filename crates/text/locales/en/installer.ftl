@@ -45,7 +45,7 @@ desktop-error-no-server-do = Give the address of your company’s Administration
 # The setup program for Windows, in a window or in a terminal.
 installer-script-no-autostart = Do not start the agent with your session
 setup-usage = Without options it asks for the server and installs for you alone; no administrator is needed.
-setup-title = { $name } { $version } Setup
+setup-window-title = { $name } { $version } Setup
 setup-intro = { $name } will be installed for you alone; no administrator is needed. It will follow your company’s server.
 setup-server = Address of your company’s Administration Centre:
 setup-autostart = Watch for updates in the notification area

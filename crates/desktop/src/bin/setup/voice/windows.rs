@@ -65,7 +65,7 @@ pub(crate) fn ask(facts: &Facts, text: &Text) -> Option<Answer> {
         text.with(key, &[("name", &facts.name), ("version", &version)])
     };
     let window = gui::WindowMain::new(gui::WindowMainOpts {
-        title: &with("setup-title"),
+        title: &with("setup-window-title"),
         size: gui::dpi(460, 190),
         ..Default::default()
     });
