@@ -106,16 +106,19 @@ fn a_password_is_asked_for_and_checked() {
 
 #[test]
 fn its_port_is_free_again_once_it_is_dropped() {
-    let sink = Sink::start().unwrap();
-    let port = sink.port();
-    deliver(&sink);
-    drop(sink);
-    assert!(TcpStream::connect(("127.0.0.1", port)).is_err());
-    let options = SinkOptions {
-        port,
-        ..SinkOptions::default()
+    // Somebody else may get the port before it is asked for again, but not each time; a sink that kept it would.
+    let is_free = || {
+        let sink = Sink::start().unwrap();
+        let port = sink.port();
+        deliver(&sink);
+        drop(sink);
+        let options = SinkOptions {
+            port,
+            ..SinkOptions::default()
+        };
+        Sink::with(options).is_ok_and(|sink| sink.port() == port)
     };
-    assert_eq!(Sink::with(options).unwrap().port(), port);
+    assert!((0..5).any(|_| is_free()));
 }
 
 #[tokio::test]

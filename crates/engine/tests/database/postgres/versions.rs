@@ -43,7 +43,10 @@ fn link(home: &Path) -> Result<()> {
     let links: Vec<std::collections::BTreeMap<String, String>> = serde_json::from_slice(&list)?;
     for link in links {
         let (source, target) = (home.join(&link["source"]), home.join(&link["target"]));
-        std::os::unix::fs::symlink(source, target)?;
+        // The package may have got them meanwhile, by the cases that start every version from there.
+        if std::fs::symlink_metadata(&target).is_err() {
+            std::os::unix::fs::symlink(source, target)?;
+        }
     }
     run(Command::new("chmod").args(["-R", "a+rX"]).arg(home))?;
     run(Command::new("chmod")
