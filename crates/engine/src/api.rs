@@ -20,7 +20,7 @@ mod traffic;
 
 pub use copies::{Exported, KeepRule, ProtectedCopy, RevertPlan, TableChange};
 pub use doctor::{Doctor, Finding, Health, RungFacts};
-pub use installers::{CopiedInstaller, INSTALLERS_NAME};
+pub use installers::{CopiedInstaller, DESKTOPS_NAME, INSTALLERS_NAME};
 pub use rehearsal::{
     Expired, Forecast, ForecastTraffic, Hop, Isolation, Rehearsal, RehearsalOutcome,
     RehearsalSettings, Rehearsing,
@@ -31,8 +31,6 @@ pub use obnova_release::{Proof, Trial};
 
 /// The name of the socket inside the state directory.
 pub const SOCKET_NAME: &str = "engine.sock";
-/// The directory of the copy of the release repository that Desktops read, inside the state directory.
-pub const DESKTOPS_NAME: &str = "desktops";
 
 /// Number of an update, counted from 1 for the life of the installation.
 pub type UpdateId = u64;

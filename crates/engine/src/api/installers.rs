@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+/// The directory of the copy of the release repository that Desktops read, inside the state directory.
+pub const DESKTOPS_NAME: &str = "desktops";
 /// The name of the list inside the copy.
 pub const INSTALLERS_NAME: &str = "installers.json";
 

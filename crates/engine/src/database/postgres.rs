@@ -31,6 +31,9 @@ mod stage;
 mod standby;
 mod tools;
 
+#[cfg(any(test, fuzzing))]
+pub(super) use note::readers as notes;
+
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -590,18 +593,4 @@ impl Database for Postgres {
         self.try_forget(from)
             .map_err(|failure| self.problem(problem::SYSTEM, &failure))
     }
-}
-
-/// See `outside.rs`.
-#[cfg(any(test, fuzzing))]
-pub(super) fn notes() -> Vec<crate::outside::Reader> {
-    use crate::outside::again;
-    vec![
-        again::<note::Note>,
-        again::<place::Place>,
-        again::<fence::Fence>,
-        again::<cluster::Launch>,
-        again::<contents::Counters>,
-        again::<snapshot::Snapshot>,
-    ]
 }

@@ -123,6 +123,20 @@ fn name(database: &str, end: &str) -> String {
     format!("{}{end}", &database[..database.floor_char_boundary(room)])
 }
 
+/// See `outside.rs`.
+#[cfg(any(test, fuzzing))]
+pub(in crate::database) fn readers() -> Vec<crate::outside::Reader> {
+    use crate::outside::again;
+    vec![
+        again::<Note>,
+        again::<super::place::Place>,
+        again::<super::fence::Fence>,
+        again::<super::cluster::Launch>,
+        again::<super::contents::Counters>,
+        again::<super::snapshot::Snapshot>,
+    ]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
